@@ -1,0 +1,326 @@
+"""The port through which Slipway drives one Docker Engine.
+
+Everything above this module speaks these frozen values and this protocol; the docker SDK
+lives behind `sdk.py`, the deterministic twin behind `fake.py`. Both pass one contract suite.
+
+Every method may raise the errors of `clusters.engine.errors`: `EngineUnavailable` (retryable,
+the engine did not answer; its state is *unknown*, never "gone") or a permanent `EngineError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+# Labels every container, network and volume of ours carries. The first five are the ECS agent's
+# own, so that monitoring agents recognise tasks; the others are Slipway's.
+LABEL_CLUSTER = "com.amazonaws.ecs.cluster"
+LABEL_CONTAINER_NAME = "com.amazonaws.ecs.container-name"
+LABEL_TASK_ARN = "com.amazonaws.ecs.task-arn"
+LABEL_FAMILY = "com.amazonaws.ecs.task-definition-family"
+LABEL_REVISION = "com.amazonaws.ecs.task-definition-version"
+LABEL_INSTALLATION = "slipway.installation"  # installation id: nothing without ours is ever touched
+LABEL_ROLE = "slipway.role"  # "container" | "pause" | "network" | "volume"
+
+HealthStatus = Literal["NONE", "STARTING", "HEALTHY", "UNHEALTHY"]
+ContainerStatus = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What one engine is. CPU in units (1024 per core), memory and disk in MiB."""
+
+    engine_id: str  # the engine's own ID, stable over restarts
+    name: str  # host name
+    version: str
+    api_version: str
+    os: str
+    architecture: str  # ECS's words: x86_64, arm64
+    kernel: str
+    cpu: int
+    memory: int
+    disk_total: int | None  # of the engine's data root, where it can be known
+    disk_free: int | None
+    storage_driver: str
+    cgroup_driver: str  # cgroupfs | systemd | none
+    cgroup_version: str  # "1" | "2"
+    joint_limits: bool  # whether a task's CPU and memory can be capped over all its containers together
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PortBinding:
+    container_port: int
+    host_port: int  # 0 when asked for: the engine chooses
+    protocol: str = "tcp"
+    host_ip: str = "0.0.0.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One mount. `kind` volume: `source` is the volume's name; bind: an absolute host path; tmpfs: no source."""
+
+    kind: Literal["volume", "bind", "tmpfs"]
+    target: str
+    source: str = ""
+    read_only: bool = False
+    size: int | None = None  # MiB, tmpfs only
+    options: tuple[str, ...] = ()  # tmpfs mount options
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """`test` as Docker takes it (["CMD", ...] or ["CMD-SHELL", "..."]); seconds elsewhere.
+
+    None in ContainerSpec.health_check means the image's own HEALTHCHECK is switched off.
+    """
+
+    test: tuple[str, ...]
+    interval: int = 30
+    timeout: int = 5
+    retries: int = 3
+    start_period: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ulimit:
+    name: str
+    soft: int
+    hard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    host_path: str
+    container_path: str
+    permissions: str = "rwm"
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """Everything needed to create one container. Units: CPU units, MiB, seconds."""
+
+    name: str  # deterministic: a second create with the same name raises NameConflict
+    image: str  # a reference, a digest reference, or an image id
+    labels: Mapping[str, str]
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+    network_mode: str = "bridge"  # bridge | host | none | a network's name | container:<id or name>
+    network_aliases: tuple[str, ...] = ()
+    ports: tuple[PortBinding, ...] = ()
+    cpu_shares: int | None = None
+    cpu_limit: int | None = None  # hard ceiling, CPU units
+    memory_limit: int | None = None  # hard ceiling, MiB
+    memory_reservation: int | None = None  # soft, MiB
+    memory_swap: int | None = None  # MiB beyond memory_limit; None: engine default
+    memory_swappiness: int | None = None
+    cgroup_parent: str | None = None
+    pids_limit: int | None = None
+    health_check: HealthCheck | None = None
+    mounts: tuple[Mount, ...] = ()
+    user: str | None = None
+    working_dir: str | None = None
+    read_only: bool = False
+    privileged: bool = False
+    init: bool | None = None
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
+    shm_size: int | None = None  # MiB
+    ulimits: tuple[Ulimit, ...] = ()
+    sysctls: tuple[tuple[str, str], ...] = ()
+    extra_hosts: tuple[tuple[str, str], ...] = ()
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    hostname: str | None = None
+    security_opt: tuple[str, ...] = ()
+    tty: bool = False
+    interactive: bool = False
+    log_driver: str = "json-file"
+    log_options: tuple[tuple[str, str], ...] = ()
+    stop_timeout: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """What the engine says of one container of ours."""
+
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    image: str
+    image_id: str
+    status: ContainerStatus
+    health: HealthStatus = "NONE"
+    health_output: str = ""  # last probe's output
+    failing_streak: int = 0
+    exit_code: int | None = None  # only once it ran and ended
+    oom_killed: bool = False
+    error: str = ""  # the engine's own word for a failed start
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    pid: int = 0
+    ip_addresses: Mapping[str, str] = field(default_factory=dict)  # network name -> IPv4
+    ports: tuple[PortBinding, ...] = ()
+    restart_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInfo:
+    """`digest` is what to pin: the repo digest where the image came from a registry, else the image id."""
+
+    id: str
+    digest: str
+    repo_digests: tuple[str, ...]
+    size: int  # bytes
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    name: str
+    labels: Mapping[str, str]
+    driver: str = "bridge"
+    subnet: str | None = None
+    gateway: str | None = None
+    internal: bool = False
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkState:
+    id: str
+    name: str
+    labels: Mapping[str, str]
+    driver: str
+    subnets: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEvent:
+    """One event about a container of this installation. `action`: start, die, oom, kill, destroy,
+    health_status (then `health` is set)."""
+
+    time: datetime
+    action: str
+    container_id: str
+    container_name: str
+    labels: Mapping[str, str]
+    exit_code: int | None = None
+    health: HealthStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    time: datetime  # microseconds, UTC
+    stream: Literal["stdout", "stderr"]
+    message: str  # without the newline; undecodable bytes replaced
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerStats:
+    """One reading. `cpu_units`: used since the previous reading, in CPU units (1024 = one core); memory MiB."""
+
+    time: datetime
+    cpu_total_ns: int
+    memory: float
+    memory_limit: float
+    network_rx: int
+    network_tx: int
+    disk_read: int
+    disk_write: int
+    pids: int
+
+
+@dataclass(frozen=True, slots=True)
+class PullProgress:
+    status: str
+    done: int  # bytes
+    total: int  # bytes, 0 when unknown
+
+
+class Engine(Protocol):
+    """One Docker Engine, driven on behalf of one installation (`LABEL_INSTALLATION`)."""
+
+    installation: str
+
+    def ping(self) -> None: ...
+
+    def info(self) -> EngineInfo: ...
+
+    def close(self) -> None: ...
+
+    # containers -----------------------------------------------------------------------------
+    def create_container(self, spec: ContainerSpec) -> str:
+        """Create it and answer its id. Raises NameConflict (with the id) where the name exists,
+        ImageNotFound, or InvalidRequest with the engine's words."""
+        ...
+
+    def start_container(self, container_id: str) -> None:
+        """Start it; "already started" is success. Raises PortConflict, StartFailed, ContainerNotFound."""
+        ...
+
+    def stop_container(self, container_id: str, timeout: int) -> None:
+        """SIGTERM (or the image's STOPSIGNAL), then SIGKILL after `timeout` seconds. Not running or not there is success."""
+        ...
+
+    def kill_container(self, container_id: str, signal: str = "SIGKILL") -> None: ...
+
+    def remove_container(self, container_id: str) -> None:
+        """Force-remove it with its anonymous volumes. Not there is success. Refuses (NotOurs) without our label."""
+        ...
+
+    def inspect_container(self, id_or_name: str) -> ContainerState | None:
+        """None where the engine says there is none."""
+        ...
+
+    def list_containers(self, labels: Mapping[str, str] | None = None, *, detail: bool = True) -> Sequence[ContainerState]:
+        """All containers of this installation (running or not) that carry `labels` too. `detail=False` makes
+        one engine call only: exit code, health output and times may then be absent."""
+        ...
+
+    def top_exec(self, container_id: str, command: Sequence[str], timeout: int = 10) -> tuple[int, str]:
+        """Run a command in it and answer (exit code, output): for probes and tests, never for user terminals."""
+        ...
+
+    # images ---------------------------------------------------------------------------------
+    def image(self, reference: str) -> ImageInfo | None: ...
+
+    def pull(self, reference: str, auth: tuple[str, str] | None = None) -> Iterator[PullProgress]:
+        """Pull it, yielding progress. Raises ImageNotFound, PullDenied (permanent), PullFailed (retryable)."""
+        ...
+
+    def import_image(self, tar: bytes, reference: str, changes: Sequence[str] = ()) -> ImageInfo:
+        """`docker import` of a root file system tar."""
+        ...
+
+    # networks and volumes -------------------------------------------------------------------
+    def ensure_network(self, spec: NetworkSpec) -> NetworkState: ...
+
+    def list_networks(self) -> Sequence[NetworkState]: ...
+
+    def remove_network(self, name: str) -> None: ...
+
+    def ensure_volume(self, name: str, labels: Mapping[str, str], driver: str = "local",
+                      options: Mapping[str, str] | None = None) -> None: ...
+
+    def list_volumes(self) -> Sequence[str]: ...
+
+    def remove_volume(self, name: str) -> None: ...
+
+    # streams --------------------------------------------------------------------------------
+    def events(self, since: datetime | None = None) -> Iterator[EngineEvent]:
+        """Blocks and yields events of this installation's containers; ends with EngineUnavailable."""
+        ...
+
+    def logs(self, container_id: str, since: datetime | None = None, limit: int | None = None) -> Iterator[LogLine]:
+        """Lines after `since` (inclusive), oldest first, no follow; `limit`: only the newest that many."""
+        ...
+
+    def stats(self, container_id: str) -> ContainerStats | None:
+        """One reading without waiting; None where it does not run."""
+        ...

@@ -1,0 +1,280 @@
+"""The facts the scheduler decides on, and the actions it answers with. All frozen, standard library only.
+
+Flow: `services/control` reads rows into a `Snapshot`; `services.scheduler.plan.plan(snapshot, now)` answers
+a `Plan`; `services/control` applies it in one transaction. A plan is made from facts alone, never from the
+event that woke it, so doing it twice is harmless and a restart resumes where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+
+class Status(StrEnum):
+    """A task's life. Only ever moves forward; `order` gives the position."""
+
+    PROVISIONING = "PROVISIONING"
+    PENDING = "PENDING"
+    ACTIVATING = "ACTIVATING"
+    RUNNING = "RUNNING"
+    DEACTIVATING = "DEACTIVATING"
+    STOPPING = "STOPPING"
+    DEPROVISIONING = "DEPROVISIONING"
+    STOPPED = "STOPPED"
+
+    @property
+    def order(self) -> int:
+        return _ORDER[self]
+
+
+_ORDER = {status: index for index, status in enumerate(Status)}
+
+
+class Health(StrEnum):
+    UNKNOWN = "UNKNOWN"
+    HEALTHY = "HEALTHY"
+    UNHEALTHY = "UNHEALTHY"
+
+
+class StopCode(StrEnum):
+    TASK_FAILED_TO_START = "TaskFailedToStart"
+    ESSENTIAL_CONTAINER_EXITED = "EssentialContainerExited"
+    USER_INITIATED = "UserInitiated"
+    SERVICE_SCHEDULER_INITIATED = "ServiceSchedulerInitiated"
+    SPOT_INTERRUPTION = "SpotInterruption"
+    TERMINATION_NOTICE = "TerminationNotice"
+    INFRASTRUCTURE_HEALTH = "InfrastructureHealth"
+
+
+class DeploymentStatus(StrEnum):
+    PENDING = "PENDING"
+    IN_PROGRESS = "IN_PROGRESS"
+    STOP_REQUESTED = "STOP_REQUESTED"
+    STOPPED = "STOPPED"
+    SUCCESSFUL = "SUCCESSFUL"
+    ROLLBACK_REQUESTED = "ROLLBACK_REQUESTED"
+    ROLLBACK_IN_PROGRESS = "ROLLBACK_IN_PROGRESS"
+    ROLLBACK_SUCCESSFUL = "ROLLBACK_SUCCESSFUL"
+    ROLLBACK_FAILED = "ROLLBACK_FAILED"
+
+
+Port = tuple[int, str]  # (host port, "tcp" | "udp")
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One container instance. CPU units, memory MiB. `connected` False: its state is unknown, not gone."""
+
+    id: str
+    status: Literal["ACTIVE", "DRAINING"]
+    connected: bool
+    cpu: int
+    memory: int
+    cpu_reserved: int = 0
+    memory_reserved: int = 0
+    ports: frozenset[Port] = frozenset()
+    attributes: Mapping[str, str] = field(default_factory=dict)  # includes ecs.availability-zone
+
+    @property
+    def placeable(self) -> bool:
+        return self.status == "ACTIVE" and self.connected
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one task of a revision reserves."""
+
+    cpu: int
+    memory: int
+    ports: frozenset[Port] = frozenset()  # fixed host ports only
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    type: Literal["spread", "binpack", "random"]
+    field: str = ""  # attribute:…, instanceId | host, cpu | memory
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A service revision: what is frozen and rolled out."""
+
+    id: str
+    label: str  # for events and reasons: "web:12"
+    demand: Demand
+    checks_health: bool  # an essential container has a health check
+    strategies: tuple[Strategy, ...] = ()  # () = spread over attribute:ecs.availability-zone
+    distinct_instance: bool = False
+    required_attributes: Mapping[str, str] = field(default_factory=dict)  # e.g. ecs.cpu-architecture
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task that is not STOPPED."""
+
+    id: str
+    revision: str  # Revision.id
+    deployment: str | None
+    instance: str | None
+    status: Status
+    desired: Literal["RUNNING", "STOPPED"]
+    health: Health
+    created_at: datetime
+    started_at: datetime | None = None  # when it reached RUNNING
+    healthy_at: datetime | None = None  # when it first counted as healthy: a persisted fact
+    protected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One STOPPED task whose end counts: never for ends caused by an engine, a host or a user.
+
+    Breaker: ended before it counted as healthy. Throttle: only those with `reached_running` False.
+    The caller gives the failures of the revision being rolled out (or, in steady state, of the current one).
+    """
+
+    task: str
+    stopped_at: datetime
+    reached_running: bool
+    reason: str
+    deployment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    enable: bool = False
+    rollback: bool = False
+    threshold_type: Literal["COUNT", "BOUNDED_PERCENT", "UNBOUNDED_PERCENT"] = "BOUNDED_PERCENT"
+    threshold_value: int = 50
+    reset_on_healthy: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The deployment in progress, if any (status PENDING … ROLLBACK_IN_PROGRESS; finished ones are not given).
+
+    `ready` False: its images are still being resolved; nothing of it is started yet.
+    """
+
+    id: str
+    status: DeploymentStatus
+    target: str  # Revision.id
+    rollback: str | None = None  # Revision.id it goes back to, set with ROLLBACK_REQUESTED / IN_PROGRESS
+    created_at: datetime | None = None
+    rollback_started_at: datetime | None = None
+    ready: bool = True
+    image_error: str | None = None  # permanent failure to resolve its images
+    image_failures: int = 0  # how often the resolution failed so far (each counts as one failed task)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Every waiting time, so that tests may shrink them. Seconds."""
+
+    steady: float = 40.0  # RUNNING this long = healthy, without a health check
+    throttle_base: float = 5.0
+    throttle_cap: float = 900.0
+    placement_retry: float = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that is known of one service at `now`."""
+
+    service: str  # its name, for events
+    status: Literal["ACTIVE", "DRAINING"]
+    desired_count: int
+    minimum_healthy_percent: int
+    maximum_percent: int
+    health_grace: float  # seconds
+    breaker: Breaker
+    revisions: Mapping[str, Revision]
+    completed: str | None  # Revision.id of the last completed one
+    deployment: Deployment | None
+    tasks: tuple[Task, ...]
+    failures: tuple[Failure, ...]  # newest last
+    last_healthy_at: datetime | None  # newest healthy_at among all tasks (live or stopped) of the deployment
+    last_started_at: datetime | None  # newest started_at among tasks of the revision being started
+    instances: tuple[Instance, ...]
+    steady: bool  # whether the steady state was announced and not disturbed since
+    timing: Timing = field(default_factory=Timing)
+    last_events: tuple[str, ...] = ()  # newest last; repeats are suppressed against these
+    seed: int = 0  # for the random strategy: a plan is a pure function
+
+
+# ---- actions -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StartTask:
+    revision: str
+    deployment: str | None
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopTask:
+    task: str
+    code: StopCode
+    reason: str
+    # True: the service had to stop it for failing (unhealthy) and it never counted as healthy: it is a Failure
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MarkHealthy:
+    """This task counts as healthy from now on."""
+
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeployment:
+    """Move the deployment to `status`. SUCCESSFUL and ROLLBACK_SUCCESSFUL make `revision` the service's last
+    completed one. `rollback` is given when a rollback begins."""
+
+    deployment: str
+    status: DeploymentStatus
+    reason: str = ""
+    rollback: str | None = None
+    revision: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetSteady:
+    steady: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """A service event, in ECS's words."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinishService:
+    """Everything of a DRAINING service is gone: it becomes INACTIVE."""
+
+
+Action = StartTask | StopTask | MarkHealthy | SetDeployment | SetSteady | Announce | FinishService
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Ordered actions, when to look again at the latest, and what the service waits for in words."""
+
+    actions: tuple[Action, ...] = ()
+    wake_at: datetime | None = None
+    waiting: str = ""
+
+    def of(self, kind: type) -> tuple[Action, ...]:
+        return tuple(action for action in self.actions if isinstance(action, kind))
+
+
+def seconds(value: float) -> timedelta:
+    return timedelta(seconds=value)
