@@ -1,0 +1,189 @@
+"""Django settings. Everything an operator may set is read here, from the environment, with its default.
+
+The table of variables is in README.md; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from urllib.parse import urlsplit
+
+import environ
+
+from console.conf import database, keys, logs
+from console.conf.home import BASE_DIR, Home
+
+env = environ.Env()
+
+# --- the installation ---------------------------------------------------------------------------
+HOME = Home.from_environment()
+SLIPWAY_HOME = HOME.root
+SLIPWAY_KEYS_DIR = HOME.keys
+SLIPWAY_ACCOUNT_ID: str = env.str("SLIPWAY_ACCOUNT_ID", default="123456789012")
+SLIPWAY_REGION: str = env.str("SLIPWAY_REGION", default="us-east-1")
+SLIPWAY_BIND: str = env.str("SLIPWAY_BIND", default="127.0.0.1")
+SLIPWAY_PORT: int = env.int("PORT", default=8000)
+SLIPWAY_ADMIN_PASSWORD: str = env.str("SLIPWAY_ADMIN_PASSWORD", default="")
+# The address people type, when it is not http://SLIPWAY_BIND:PORT (behind a proxy, with TLS, by name).
+SLIPWAY_URL: str = env.str("SLIPWAY_URL", default="").rstrip("/")
+# Which of our processes this is: web, worker, beat, watcher; "" for a command.
+SLIPWAY_ROLE: str = env.str("SLIPWAY_ROLE", default="")
+# Processes and threads of one installation on one machine.
+SLIPWAY_WEB_WORKERS: int = env.int("SLIPWAY_WEB_WORKERS", default=min(4, os.cpu_count() or 1))
+SLIPWAY_JOB_THREADS: int = env.int("SLIPWAY_JOB_THREADS", default=8)
+
+# --- Django -------------------------------------------------------------------------------------
+DEBUG: bool = env.bool("DEBUG", default=False)
+SECRET_KEY: str = env.str("SLIPWAY_SECRET_KEY", default="") or keys.read_or_create(HOME.keys / "secret_key")
+ROOT_URLCONF = "console.urls"
+ASGI_APPLICATION = "console.asgi.application"
+AUTH_USER_MODEL = "access.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LOGIN_URL = "/sign-in"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/sign-in"
+
+INSTALLED_APPS = [
+    "base",
+    "telemetry",
+    "access",
+    "clusters",
+    "services",
+    "console",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "rest_framework.authtoken",
+    "drf_spectacular",
+    "django_htmx",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "console.web.assets.AssetsMiddleware",
+    "console.web.security.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+DATABASES = {
+    "default": database.configure(
+        env.str("DATABASE_URL", default=""),
+        HOME.database,
+        # One connection per job thread, and as many for a web process's request threads.
+        pool_size=env.int("SLIPWAY_DATABASE_POOL", default=SLIPWAY_JOB_THREADS + 2),
+    )
+}
+
+# --- Redis: Celery's broker and the wake-ups of live pages ------------------------------------------
+# A private Redis on a 0600 unix socket unless an address is given.
+SLIPWAY_REDIS_URL: str = env.str("SLIPWAY_REDIS_URL", default="")
+REDIS_URL: str = SLIPWAY_REDIS_URL or f"unix://{HOME.redis_socket}"
+# Without Redis a page still works, so its cache does not live there.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "slipway"}}
+
+# --- people and browsers --------------------------------------------------------------------------
+_public = urlsplit(SLIPWAY_URL)
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[]) or [
+    "localhost",
+    "127.0.0.1",
+    "[::1]",
+    socket.gethostname(),
+    *([SLIPWAY_BIND] if SLIPWAY_BIND not in {"0.0.0.0", "::"} else []),
+    *([_public.hostname] if _public.hostname else []),
+]
+CSRF_TRUSTED_ORIGINS: list[str] = env.list(
+    "CSRF_TRUSTED_ORIGINS", default=[SLIPWAY_URL] if SLIPWAY_URL else []
+)
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+# Cookies are per host, not per port: the name keeps two installations on one host apart.
+SESSION_COOKIE_NAME = f"slipway_session_{SLIPWAY_PORT}"
+CSRF_COOKIE_NAME = f"slipway_csrf_{SLIPWAY_PORT}"
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_SAVE_EVERY_REQUEST = False
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Behind TLS (SLIPWAY_URL says https) cookies never travel in clear and browsers remember to insist.
+BEHIND_TLS = _public.scheme == "https"
+SESSION_COOKIE_SECURE = BEHIND_TLS
+CSRF_COOKIE_SECURE = BEHIND_TLS
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+# TLS ends at the operator's proxy; its word is taken only when the operator said that there is one.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+
+# --- language and time ------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("fr", "Français")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# --- assets -------------------------------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# --- REST ----------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Slipway",
+    "DESCRIPTION": "Self-hosted Amazon ECS: the REST face of every operation.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+LOGGING = logs.configure(env.str("SLIPWAY_LOG_LEVEL", default="INFO"))

@@ -1,0 +1,28 @@
+"""Settings for the tests: a throw-away home, so that no test ever reads or writes a real installation's state."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+# Before the settings are read: they make the secret key and derive every path from the home.
+_home = os.environ.get("SLIPWAY_TEST_HOME") or tempfile.mkdtemp(prefix="slipway-test-")
+os.environ["SLIPWAY_HOME"] = _home
+os.environ["SLIPWAY_TEST_HOME"] = _home
+os.environ.setdefault("SLIPWAY_DATABASE_POOL", "0")
+for _name in ("SLIPWAY_REDIS_URL", "SLIPWAY_URL", "SLIPWAY_ADMIN_PASSWORD", "ALLOWED_HOSTS", "PORT"):
+    os.environ.pop(_name, None)
+
+from console.settings import *  # noqa: E402, F403
+from console.settings import DATABASES, HOME  # noqa: E402
+
+ALLOWED_HOSTS = ["*"]
+# The cheapest hasher there is: tests create many users and prove nothing about hashing.
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, not memory: threads and processes started by a test must see the same rows, with WAL's own locking.
+    DATABASES["default"]["TEST"] = {"NAME": str(HOME.root / "test.sqlite3")}
