@@ -1,0 +1,119 @@
+"""Amazon Resource Names: parsing, formatting, and one builder per kind of resource. No Django here.
+
+Shapes are those of the Service Authorization Reference for Amazon ECS and IAM (docs.aws.amazon.com/service-authorization).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+PARTITION = "aws"
+
+
+class ArnError(ValueError):
+    """The text is not an ARN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arn:
+    """`arn:partition:service:region:account:resource`; region and account may be empty (IAM, S3)."""
+
+    partition: str
+    service: str
+    region: str
+    account: str
+    resource: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raises ArnError when `text` has not the six parts of an ARN."""
+        parts = text.split(":", 5)
+        if len(parts) != 6 or parts[0] != "arn":
+            raise ArnError(f"not an ARN: {text!r}")
+        _, partition, service, region, account, resource = parts
+        if not partition or not service or not resource:
+            raise ArnError(f"not an ARN (empty partition, service or resource): {text!r}")
+        return cls(partition, service, region, account, resource)
+
+    @property
+    def type(self) -> str:
+        """The part of the resource before its first slash ("service"); the whole of it where there is none."""
+        return self.resource.split("/", 1)[0]
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The parts of the resource after its type: ("web-cluster", "web") for a service."""
+        return tuple(self.resource.split("/")[1:])
+
+    @property
+    def name(self) -> str:
+        """The last part: a service's name, a task's id, "family:revision" of a task definition."""
+        return self.resource.rsplit("/", 1)[-1]
+
+    def __str__(self) -> str:
+        return f"arn:{self.partition}:{self.service}:{self.region}:{self.account}:{self.resource}"
+
+
+def is_arn(text: str) -> bool:
+    """Whether `text` is meant as an ARN rather than as a name."""
+    return text.startswith("arn:")
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Builds the ARNs of one account in one region.
+
+    `base.here.names()` is the one of this installation.
+    """
+
+    account: str
+    region: str
+    partition: str = PARTITION
+
+    def ecs(self, resource: str) -> str:
+        return f"arn:{self.partition}:ecs:{self.region}:{self.account}:{resource}"
+
+    def iam(self, resource: str) -> str:
+        """IAM is global: its ARNs have no region."""
+        return f"arn:{self.partition}:iam::{self.account}:{resource}"
+
+    def cluster(self, name: str) -> str:
+        return self.ecs(f"cluster/{name}")
+
+    def service(self, cluster: str, name: str) -> str:
+        return self.ecs(f"service/{cluster}/{name}")
+
+    def task(self, cluster: str, task_id: str) -> str:
+        return self.ecs(f"task/{cluster}/{task_id}")
+
+    def container(self, cluster: str, task_id: str, container_id: str) -> str:
+        return self.ecs(f"container/{cluster}/{task_id}/{container_id}")
+
+    def container_instance(self, cluster: str, instance_id: str) -> str:
+        return self.ecs(f"container-instance/{cluster}/{instance_id}")
+
+    def task_definition(self, family: str, revision: int | str) -> str:
+        """`revision` may be "*", for a policy or an authorization over a family."""
+        return self.ecs(f"task-definition/{family}:{revision}")
+
+    def service_deployment(self, cluster: str, service: str, deployment_id: str) -> str:
+        return self.ecs(f"service-deployment/{cluster}/{service}/{deployment_id}")
+
+    def service_revision(self, cluster: str, service: str, revision_id: str) -> str:
+        return self.ecs(f"service-revision/{cluster}/{service}/{revision_id}")
+
+    def capacity_provider(self, name: str) -> str:
+        return self.ecs(f"capacity-provider/{name}")
+
+    def user(self, name: str) -> str:
+        return self.iam(f"user/{name}")
+
+    def group(self, name: str) -> str:
+        return self.iam(f"group/{name}")
+
+    def policy(self, name: str, *, ready_made: bool = False) -> str:
+        """Ready-made policies belong to no account, as AWS's managed ones."""
+        if ready_made:
+            return f"arn:{self.partition}:iam::aws:policy/{name}"
+        return self.iam(f"policy/{name}")
