@@ -146,7 +146,7 @@ class ContainerSpec:
 
 @dataclass(frozen=True, slots=True)
 class ContainerState:
-    """What the engine says of one container of ours."""
+    """What the engine says of one container."""
 
     id: str
     name: str
@@ -171,7 +171,8 @@ class ContainerState:
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """`digest` is what to pin: the repo digest where the image came from a registry, else the image id."""
+    """`digest` is what to pin: the repo digest ("repo@sha256:…") where the image came from a registry
+    under this reference, else the image id ("sha256:…"). ContainerSpec.image takes either."""
 
     id: str
     digest: str
@@ -223,7 +224,8 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class ContainerStats:
-    """One reading. `cpu_units`: used since the previous reading, in CPU units (1024 = one core); memory MiB."""
+    """One reading. CPU nanoseconds, network and disk bytes count up since the start: the use between two
+    readings is their difference. Memory in MiB, without page cache that can be dropped."""
 
     time: datetime
     cpu_total_ns: int
@@ -265,10 +267,13 @@ class Engine(Protocol):
         ...
 
     def stop_container(self, container_id: str, timeout: int) -> None:
-        """SIGTERM (or the image's STOPSIGNAL), then SIGKILL after `timeout` seconds. Not running or not there is success."""
+        """SIGTERM (or the image's STOPSIGNAL), then SIGKILL after `timeout` seconds; answers once it has
+        ended. Not running or not there is success. Refuses (NotOurs) without our label."""
         ...
 
-    def kill_container(self, container_id: str, signal: str = "SIGKILL") -> None: ...
+    def kill_container(self, container_id: str, signal: str = "SIGKILL") -> None:
+        """Send a signal. Not running or not there is success. Refuses (NotOurs) without our label."""
+        ...
 
     def remove_container(self, container_id: str) -> None:
         """Force-remove it with its anonymous volumes. Not there is success. Refuses (NotOurs) without our label."""
@@ -278,7 +283,9 @@ class Engine(Protocol):
         """None where the engine says there is none."""
         ...
 
-    def list_containers(self, labels: Mapping[str, str] | None = None, *, detail: bool = True) -> Sequence[ContainerState]:
+    def list_containers(
+        self, labels: Mapping[str, str] | None = None, *, detail: bool = True
+    ) -> Sequence[ContainerState]:
         """All containers of this installation (running or not) that carry `labels` too. `detail=False` makes
         one engine call only: exit code, health output and times may then be absent."""
         ...
@@ -305,8 +312,13 @@ class Engine(Protocol):
 
     def remove_network(self, name: str) -> None: ...
 
-    def ensure_volume(self, name: str, labels: Mapping[str, str], driver: str = "local",
-                      options: Mapping[str, str] | None = None) -> None: ...
+    def ensure_volume(
+        self,
+        name: str,
+        labels: Mapping[str, str],
+        driver: str = "local",
+        options: Mapping[str, str] | None = None,
+    ) -> None: ...
 
     def list_volumes(self) -> Sequence[str]: ...
 
@@ -317,7 +329,9 @@ class Engine(Protocol):
         """Blocks and yields events of this installation's containers; ends with EngineUnavailable."""
         ...
 
-    def logs(self, container_id: str, since: datetime | None = None, limit: int | None = None) -> Iterator[LogLine]:
+    def logs(
+        self, container_id: str, since: datetime | None = None, limit: int | None = None
+    ) -> Iterator[LogLine]:
         """Lines after `since` (inclusive), oldest first, no follow; `limit`: only the newest that many."""
         ...
 
