@@ -1,0 +1,289 @@
+"""The Condition element: operators of IAM, checked on parsing, compiled to predicates. Standard library only.
+
+Rules: operators AND, keys AND, values OR, negated operators NOR. A missing key makes a condition false, but true for a
+negated operator, for `...IfExists` and for `ForAllValues:`; `Null` asks for just that.
+Source: IAM User Guide, "JSON policy elements: Condition operators" and "Set operators for multivalued context keys".
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Literal
+
+from access.matching import Context, compile_patterns, expand, glob_to_regex, has_variable
+
+Quantifier = Literal["", "any", "all"]
+Test = Callable[[str, Context], bool]
+"""Whether one value of the request satisfies the operator for at least one value of the policy."""
+
+_KEY = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9_./:=+@ -]+")
+_SET_PREFIXES: dict[str, Quantifier] = {"foranyvalue:": "any", "forallvalues:": "all"}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One operator on one key. `holds` answers for a context with lower-case keys."""
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+    test: Test
+    negated: bool
+    if_exists: bool
+    quantifier: Quantifier
+
+    def holds(self, context: Context) -> bool:
+        raw = context.get(self.key)
+        values: Sequence[str] = () if raw is None else (raw,) if isinstance(raw, str) else raw
+        if self.operator == "null":
+            return (len(values) == 0) is (self.values[0] == "true")
+        if not values:
+            if self.quantifier == "any":
+                return self.if_exists
+            return self.quantifier == "all" or self.negated or self.if_exists
+        if self.quantifier == "all":
+            return all(self.test(value, context) is not self.negated for value in values)
+        if self.quantifier == "any":
+            return any(self.test(value, context) is not self.negated for value in values)
+        return any(self.test(value, context) for value in values) is not self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """`problems` are (place, message)."""
+
+    conditions: tuple[Condition, ...]
+    problems: tuple[tuple[str, str], ...]
+
+
+class _BadValue(ValueError):
+    pass
+
+
+def parse_conditions(raw: object, place: str, *, variables: bool) -> Parsed:
+    """The conditions of a Condition block: {operator: {key: value or values}}."""
+    conditions: list[Condition] = []
+    problems: list[tuple[str, str]] = []
+    if not isinstance(raw, Mapping) or not raw:
+        return Parsed((), ((place, 'must be an object such as {"StringEquals": {"aws:username": "ana"}}'),))
+    for operator, keys in raw.items():
+        here = f"{place}.{operator}"
+        if not isinstance(keys, Mapping) or not keys:
+            problems.append((here, "must be an object of condition keys and their values"))
+            continue
+        for key, values in keys.items():
+            try:
+                conditions.append(_compile(str(operator), str(key), values, variables))
+            except _BadValue as error:
+                problems.append((f"{here}.{key}", str(error)))
+    return Parsed(tuple(conditions), tuple(problems))
+
+
+def _compile(written: str, key: str, raw: object, variables: bool) -> Condition:
+    operator = written.lower()
+    quantifier: Quantifier = ""
+    for prefix, meaning in _SET_PREFIXES.items():
+        if operator.startswith(prefix):
+            operator, quantifier = operator.removeprefix(prefix), meaning
+    if_exists = operator.endswith("ifexists")
+    operator = operator.removesuffix("ifexists")
+    if operator not in _OPERATORS:
+        raise _BadValue(f'"{written}" is not a condition operator; known: {", ".join(sorted(_NAMES))}')
+    if operator == "null" and (if_exists or quantifier):
+        raise _BadValue("Null takes neither IfExists nor a set operator")
+    if _KEY.fullmatch(key) is None:
+        raise _BadValue(f'"{key}" is not a condition key; write "service:Name", such as "aws:username"')
+    make, negated = _OPERATORS[operator]
+    values = _strings(raw)
+    return Condition(operator, key.lower(), values, make(values, variables), negated, if_exists, quantifier)
+
+
+def _strings(raw: object) -> tuple[str, ...]:
+    listed = raw if isinstance(raw, list) else [raw]
+    if not listed:
+        raise _BadValue("needs at least one value")
+    values: list[str] = []
+    for item in listed:
+        if isinstance(item, bool):
+            values.append("true" if item else "false")
+        elif isinstance(item, str | int | float):
+            values.append(str(item))
+        else:
+            raise _BadValue("values must be strings, numbers or booleans")
+    return tuple(values)
+
+
+# --- operators: each makes a Test from the policy's values ------------------------------------------
+
+
+def _string_equals(values: tuple[str, ...], variables: bool) -> Test:
+    plain = frozenset(value for value in values if not (variables and has_variable(value)))
+    patterns = [_literal_stars(value) for value in values if variables and has_variable(value)]
+    return lambda value, context: value in plain or any(_full(expand(p, context), value) for p in patterns)
+
+
+def _literal_stars(pattern: str) -> str:
+    """For operators without wildcards: outside variables, `*` and `?` mean themselves."""
+    parts = re.split(r"(\$\{[^}]*\})", pattern)
+    return "".join(
+        part if part.startswith("${") else part.replace("*", "${*}").replace("?", "${?}") for part in parts
+    )
+
+
+def _full(body: str | None, value: str, flags: int = 0) -> bool:
+    return body is not None and re.fullmatch(body, value, re.DOTALL | flags) is not None
+
+
+def _string_equals_ignore_case(values: tuple[str, ...], variables: bool) -> Test:
+    plain = frozenset(value.lower() for value in values if not (variables and has_variable(value)))
+    patterns = [_literal_stars(value) for value in values if variables and has_variable(value)]
+    return lambda value, context: (
+        value.lower() in plain or any(_full(expand(p, context), value, re.IGNORECASE) for p in patterns)
+    )
+
+
+def _string_like(values: tuple[str, ...], variables: bool) -> Test:
+    matcher = compile_patterns(values, variables=variables)
+    return lambda value, context: matcher.matches(value, lambda: context)
+
+
+def _arn_like(values: tuple[str, ...], variables: bool) -> Test:
+    """Each of an ARN's six parts is matched by itself: a wildcard does not reach over a colon."""
+    for value in values:
+        if not value.startswith("arn:") or value.count(":") < 5:
+            raise _BadValue(f'"{value}" is not an ARN pattern; it has six parts')
+    patterns = [value.split(":", 5) for value in values]
+
+    def test(value: str, context: Context) -> bool:
+        parts = value.split(":", 5)
+        return len(parts) == 6 and any(
+            all(_full(_body(want, context, variables), got) for want, got in zip(pattern, parts, strict=True))
+            for pattern in patterns
+        )
+
+    return test
+
+
+def _body(pattern: str, context: Context, variables: bool) -> str | None:
+    return expand(pattern, context) if variables and has_variable(pattern) else glob_to_regex(pattern)
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+def _moment(text: str) -> Decimal | None:
+    """Seconds since 1970, from ISO 8601 or from such seconds."""
+    if (seconds := _number(text)) is not None:
+        return seconds
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return Decimal(str((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()))
+
+
+def _ordered(
+    read: Callable[[str], Decimal | None], what: str, compare: Callable[[Decimal, Decimal], bool]
+) -> _Make:
+    def make(values: tuple[str, ...], variables: bool) -> Test:
+        wanted: list[Decimal] = []
+        for value in values:
+            if (one := read(value)) is None:
+                raise _BadValue(f'"{value}" is not {what}')
+            wanted.append(one)
+
+        def test(value: str, context: Context) -> bool:
+            got = read(value)
+            return got is not None and any(compare(got, one) for one in wanted)
+
+        return test
+
+    return make
+
+
+def _bool(values: tuple[str, ...], variables: bool) -> Test:
+    wanted = frozenset(value.lower() for value in values)
+    if not wanted <= {"true", "false"}:
+        raise _BadValue('must be "true" or "false"')
+    return lambda value, context: value.lower() in wanted
+
+
+def _null(values: tuple[str, ...], variables: bool) -> Test:
+    if values not in (("true",), ("false",)):
+        raise _BadValue('must be "true" (the key is missing) or "false" (it is there)')
+    return lambda value, context: False  # decided by Condition.holds from the key's presence alone
+
+
+def _ip(values: tuple[str, ...], variables: bool) -> Test:
+    try:
+        networks = [ipaddress.ip_network(value, strict=False) for value in values]
+    except ValueError as error:
+        raise _BadValue(f"{error}; write an address or a range such as 10.0.0.0/8") from error
+
+    def test(value: str, context: Context) -> bool:
+        try:
+            address = ipaddress.ip_address(value)
+        except ValueError:
+            return False
+        return any(address in network for network in networks)
+
+    return test
+
+
+def _binary(values: tuple[str, ...], variables: bool) -> Test:
+    wanted = frozenset(_decoded(value) for value in values)
+    if None in wanted:
+        raise _BadValue("must be base64")
+    return lambda value, context: _decoded(value) in wanted
+
+
+def _decoded(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+_Make = Callable[[tuple[str, ...], bool], Test]
+_NAMES: dict[str, tuple[_Make, bool]] = {
+    "StringEquals": (_string_equals, False),
+    "StringNotEquals": (_string_equals, True),
+    "StringEqualsIgnoreCase": (_string_equals_ignore_case, False),
+    "StringNotEqualsIgnoreCase": (_string_equals_ignore_case, True),
+    "StringLike": (_string_like, False),
+    "StringNotLike": (_string_like, True),
+    "NumericEquals": (_ordered(_number, "a number", lambda got, want: got == want), False),
+    "NumericNotEquals": (_ordered(_number, "a number", lambda got, want: got == want), True),
+    "NumericLessThan": (_ordered(_number, "a number", lambda got, want: got < want), False),
+    "NumericLessThanEquals": (_ordered(_number, "a number", lambda got, want: got <= want), False),
+    "NumericGreaterThan": (_ordered(_number, "a number", lambda got, want: got > want), False),
+    "NumericGreaterThanEquals": (_ordered(_number, "a number", lambda got, want: got >= want), False),
+    "DateEquals": (_ordered(_moment, "a date", lambda got, want: got == want), False),
+    "DateNotEquals": (_ordered(_moment, "a date", lambda got, want: got == want), True),
+    "DateLessThan": (_ordered(_moment, "a date", lambda got, want: got < want), False),
+    "DateLessThanEquals": (_ordered(_moment, "a date", lambda got, want: got <= want), False),
+    "DateGreaterThan": (_ordered(_moment, "a date", lambda got, want: got > want), False),
+    "DateGreaterThanEquals": (_ordered(_moment, "a date", lambda got, want: got >= want), False),
+    "Bool": (_bool, False),
+    "BinaryEquals": (_binary, False),
+    "IpAddress": (_ip, False),
+    "NotIpAddress": (_ip, True),
+    "ArnEquals": (_arn_like, False),
+    "ArnLike": (_arn_like, False),
+    "ArnNotEquals": (_arn_like, True),
+    "ArnNotLike": (_arn_like, True),
+    "Null": (_null, False),
+}
+_OPERATORS = {name.lower(): entry for name, entry in _NAMES.items()}

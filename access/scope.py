@@ -1,0 +1,83 @@
+"""What a group is held to: ARN patterns that its Allow statements must also match. Standard library only.
+
+A cluster stands for everything in it, a service for its deployments, revisions and tasks. Reading reaches upwards: who
+is held to a service may read its cluster too, and may list (a list shows only what its reader may see).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from access.matching import Context, Matcher, compile_patterns
+from access.policy import is_read
+
+_IN_CLUSTER = (
+    "service",
+    "task",
+    "task-set",
+    "container",
+    "container-instance",
+    "service-deployment",
+    "service-revision",
+)
+_IN_SERVICE = ("service-deployment", "service-revision", "task-set")
+_LISTING = "*"
+"""The resource of an action that has none, such as ecs:ListClusters."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupScope:
+    """Build it with `compile_scope`. Implements access.policy.Scope."""
+
+    patterns: tuple[str, ...]
+    inside: Matcher
+    above: Matcher
+    """What may be read besides: the clusters of the services listed."""
+
+    def covers(self, action: str, resource: str, owners: Sequence[str]) -> bool:
+        if self.inside.matches(resource, _none) or any(self.inside.matches(owner, _none) for owner in owners):
+            return True
+        return is_read(action) and (resource == _LISTING or self.above.matches(resource, _none))
+
+
+def _none() -> Context:
+    return {}
+
+
+def compile_scope(patterns: Iterable[str]) -> GroupScope | None:
+    """None (everywhere) when there is no pattern. Patterns are ARNs with `*` and `?`."""
+    listed = tuple(patterns)
+    return _compile(listed) if listed else None
+
+
+@lru_cache(maxsize=1024)
+def _compile(patterns: tuple[str, ...]) -> GroupScope:
+    inside = [widened for pattern in patterns for widened in widen(pattern)]
+    above = [cluster for pattern in patterns if (cluster := _cluster_of(pattern)) is not None]
+    return GroupScope(patterns, compile_patterns(inside), compile_patterns(above))
+
+
+def widen(pattern: str) -> list[str]:
+    """A pattern with those of everything that belongs to what it names."""
+    head, resource = _parts(pattern)
+    kind, _, rest = resource.partition("/")
+    if kind == "cluster" and rest:
+        return [pattern, *(f"{head}{inner}/{rest}/*" for inner in _IN_CLUSTER)]
+    if kind == "service" and rest:
+        return [pattern, *(f"{head}{inner}/{rest}/*" for inner in _IN_SERVICE)]
+    return [pattern]
+
+
+def _cluster_of(pattern: str) -> str | None:
+    head, resource = _parts(pattern)
+    kind, _, rest = resource.partition("/")
+    cluster, _, name = rest.partition("/")
+    return f"{head}cluster/{cluster}" if kind in _IN_CLUSTER and cluster and name else None
+
+
+def _parts(pattern: str) -> tuple[str, str]:
+    """("arn:aws:ecs:region:account:", "service/default/web"); ("", "") for anything else."""
+    parts = pattern.split(":", 5)
+    return (":".join(parts[:5]) + ":", parts[5]) if len(parts) == 6 else ("", "")
