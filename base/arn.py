@@ -1,6 +1,6 @@
 """Amazon Resource Names: parsing, formatting, and one builder per kind of resource. No Django here.
 
-Shapes are those of the Service Authorization Reference for Amazon ECS and IAM (docs.aws.amazon.com/service-authorization).
+Shapes are those of AWS's Service Authorization Reference for Amazon ECS and IAM.
 """
 
 from __future__ import annotations

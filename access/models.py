@@ -1,0 +1,192 @@
+"""Identities, policies, tokens and the audit trail."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models.functions import Lower
+
+from base import here
+from base.clock import now
+
+# IAM's own alphabet for the names of users, groups and policies.
+IAM_NAME = RegexValidator(r"\A[A-Za-z0-9+=,.@_-]+\Z", "Use letters, digits and + = , . @ _ - only.")
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, username: str, password: str | None = None, **fields: Any) -> User:
+        """A user without groups: may do nothing. Not audited; operations are (access.operations.create_user)."""
+        user: User = self.model(username=username, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+
+class User(AbstractBaseUser):
+    """A person, or a program with tokens. What it may do comes from its groups."""
+
+    username = models.CharField(max_length=64, unique=True, validators=[IAM_NAME])
+    display_name = models.CharField(max_length=128, blank=True)
+    email = models.EmailField(blank=True)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        ordering = ["username"]
+        constraints = [
+            # As IAM has it: "Ana" and "ana" cannot both exist, so that nobody is taken for another.
+            models.UniqueConstraint(Lower("username"), name="username_unique_ignoring_case"),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def arn(self) -> str:
+        return here.user_arn(self.username)
+
+    def get_full_name(self) -> str:
+        return self.display_name or self.username
+
+    def get_short_name(self) -> str:
+        return self.username
+
+
+class Policy(models.Model):
+    """A checked policy document. Ready-made ones are Slipway's: renewed at every start, never edited."""
+
+    name = models.CharField(max_length=128, unique=True, validators=[IAM_NAME])
+    description = models.CharField(max_length=1000, blank=True)
+    document = models.JSONField()
+    ready_made = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=now, editable=False)
+    updated_at = models.DateTimeField(default=now)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name_plural = "policies"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def arn(self) -> str:
+        return here.policy_arn(self.name, ready_made=self.ready_made)
+
+
+class Group(models.Model):
+    """Users who share policies. `scope` holds its Allow statements to the ARN patterns listed; empty: everywhere."""
+
+    name = models.CharField(max_length=128, unique=True, validators=[IAM_NAME])
+    description = models.CharField(max_length=1000, blank=True)
+    scope = models.JSONField(default=list, blank=True)
+    members = models.ManyToManyField(User, related_name="groups", blank=True)
+    policies = models.ManyToManyField(Policy, related_name="groups", blank=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def arn(self) -> str:
+        return here.group_arn(self.name)
+
+
+class Token(models.Model):
+    """A bearer token for REST. The secret is shown once; only its SHA-256 is kept."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=64)
+    prefix = models.CharField(max_length=12)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(default=now, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="token_name_unique_per_user")]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}... ({self.name})"
+
+
+class SignInGuard(models.Model):
+    """Failed sign-ins of one name from one address: what makes the next try wait."""
+
+    key = models.CharField(max_length=64, unique=True)
+    failures = models.PositiveIntegerField(default=0)
+    last_failure_at = models.DateTimeField()
+    blocked_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.failures} failures"
+
+
+class AuditRecordQuerySet(models.QuerySet["AuditRecord"]):
+    def update(self, **kwargs: Any) -> int:
+        raise TypeError("The audit trail is append-only.")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        raise TypeError("The audit trail is append-only; access.audit.forget_before applies its retention.")
+
+
+class AuditRecord(models.Model):
+    """Who did what, to what, from where, when, with which result. Append-only."""
+
+    class Result(models.TextChoices):
+        SUCCESS = "success"
+        DENIED = "denied"
+        FAILED = "failed"
+
+    at = models.DateTimeField(default=now, editable=False)
+    request_id = models.CharField(max_length=64, blank=True, db_index=True)
+    actor_arn = models.CharField(max_length=256, blank=True)
+    actor_name = models.CharField(max_length=128, blank=True)
+    face = models.CharField(max_length=16)
+    source_ip = models.CharField(max_length=45, blank=True)
+    operation = models.CharField(max_length=128)
+    action = models.CharField(max_length=128)
+    # The first ARN concerned, indexed for search; all of them, in order, in `resources`.
+    resource = models.CharField(max_length=1024, blank=True, db_index=True)
+    resources = models.JSONField(default=list)
+    result = models.CharField(max_length=8, choices=Result.choices)
+    error_code = models.CharField(max_length=128, blank=True)
+    error_message = models.TextField(blank=True)
+    parameters = models.JSONField(default=dict)
+    # [{"field", "before", "after"}]
+    changes = models.JSONField(default=list)
+
+    objects: ClassVar[models.Manager[AuditRecord]] = models.Manager.from_queryset(AuditRecordQuerySet)()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["-at"], name="audit_at"),
+            models.Index(fields=["actor_name", "-id"], name="audit_actor"),
+            models.Index(fields=["action", "-id"], name="audit_action"),
+            models.Index(fields=["result", "-id"], name="audit_result"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor_name} {self.action} {self.result}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise TypeError("The audit trail is append-only.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        raise TypeError("The audit trail is append-only.")

@@ -1,0 +1,386 @@
+"""The choke point: every operation of every face is registered here, authorized, and audited.
+
+    @operation("ecs:UpdateService", resource=lambda p: service_arn(p["cluster"], p["service"]), writes=True)
+    def update_service(caller: Caller, *, cluster: str = "default", service: str, ...) -> Service:
+        \"\"\"What it does, in a sentence (shown in the documentation of the API).\"\"\"
+
+The decorated function is called as it is written: `update_service(caller, service="web")`. Around its body: parameters
+are bound by name, every Need is authorized (a denial is recorded and raised), a write runs in one transaction together
+with its audit record, and a failure rolls both back and is recorded by itself. See docs/adding-an-operation.md.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from django.db import transaction
+
+from access import audit
+from access.caller import Caller
+from access.models import AuditRecord
+from access.policy import Context, Decision
+from base.errors import AccessDenied, InvalidParameter, OperationError
+
+logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Params = Mapping[str, Any]
+"""The parameters of one call by name, defaults filled in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One permission a call requires. `resource`: an ARN, or "*". `owners`: see Caller.may."""
+
+    action: str
+    resource: str
+    context: Context = field(default_factory=dict)
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What is known of one operation. `name` is the Python name ("update_service")."""
+
+    name: str
+    action: str
+    writes: bool
+    audited_read: bool
+    module: str
+    doc: str
+    signature: inspect.Signature
+    redact: tuple[str, ...]
+    resource: str | Callable[[Params], str | Sequence[str]]
+    context: Callable[[Params], Context] | None
+    owners: Callable[[Params], Sequence[str]] | None
+    extra: Callable[[Caller, Params], Iterable[Need]] | None
+    changes: Callable[[Params, Any], Mapping[str, tuple[Any, Any]]] | None
+    body: Callable[..., Any] = field(repr=False)
+
+    @property
+    def aws_name(self) -> str:
+        """ "UpdateService"."""
+        return self.action.rpartition(":")[2]
+
+    @property
+    def parameters(self) -> tuple[inspect.Parameter, ...]:
+        """Those after the caller."""
+        return tuple(self.signature.parameters.values())[1:]
+
+    def __call__(self, caller: Caller, /, **params: Any) -> Any:
+        return _run(self, caller, params)
+
+
+_operations: dict[str, Operation] = {}
+_NOWHERE = "arn:aws:slipway:::does-not-exist"
+"""What stands for a resource that could not be found: only a statement about everything matches it."""
+_running: ContextVar[Operation | None] = ContextVar("running_operation", default=None)
+
+
+def operation(
+    action: str,
+    *,
+    resource: str | Callable[[Params], str | Sequence[str]],
+    writes: bool,
+    extra: Callable[[Caller, Params], Iterable[Need]] | None = None,
+    context: Callable[[Params], Context] | None = None,
+    owners: Callable[[Params], Sequence[str]] | None = None,
+    redact: Sequence[str] = (),
+    audited_read: bool = False,
+    changes: Callable[[Params, Any], Mapping[str, tuple[Any, Any]]] | None = None,
+) -> Callable[[Callable[Concatenate[Caller, P], R]], Callable[Concatenate[Caller, P], R]]:
+    """Register a function `f(caller, *, parameters)` as an operation.
+
+    `action`: the IAM action ("ecs:UpdateService"). `resource`: the ARN or ARNs it acts on, from the parameters, or "*"
+    for an action that has none. `context`: condition keys of the request. `owners`: ARNs the resource belongs to that
+    its own does not tell. `extra`: further permissions that these parameters call for. `redact`: parameters (at any
+    depth) never to be kept in the audit trail. `changes`: field -> (before, after) from parameters and result; or let
+    the body call access.audit.note_change.
+    """
+
+    def register(body: Callable[Concatenate[Caller, P], R]) -> Callable[Concatenate[Caller, P], R]:
+        signature = inspect.signature(body)
+        _check_signature(body, signature)
+        registered = Operation(
+            name=body.__name__,
+            action=action,
+            writes=writes,
+            audited_read=audited_read,
+            module=body.__module__,
+            doc=inspect.getdoc(body) or "",
+            signature=signature,
+            redact=tuple(redact),
+            resource=resource,
+            context=context,
+            owners=owners,
+            extra=extra,
+            changes=changes,
+            body=body,
+        )
+        known = _operations.get(registered.name)
+        if known is not None and known.module != registered.module:
+            raise RuntimeError(
+                f"two operations named {registered.name}: in {known.module} and {registered.module}"
+            )
+        _operations[registered.name] = registered
+
+        @functools.wraps(body)
+        def call_it(caller: Caller, /, *args: Any, **params: Any) -> Any:
+            if args:
+                raise TypeError(f"{registered.name}: parameters are given by name")
+            return _run(registered, caller, params)
+
+        call_it.operation = registered  # type: ignore[attr-defined]
+        return cast(Callable[Concatenate[Caller, P], R], call_it)
+
+    return register
+
+
+def _check_signature(body: Callable[..., Any], signature: inspect.Signature) -> None:
+    parameters = list(signature.parameters.values())
+    if not parameters or any(
+        parameter.kind is not inspect.Parameter.KEYWORD_ONLY for parameter in parameters[1:]
+    ):
+        raise TypeError(
+            f"{body.__module__}.{body.__name__} must be written as f(caller, *, named, parameters)"
+        )
+
+
+def all_operations() -> tuple[Operation, ...]:
+    """Every registered operation, by name."""
+    return tuple(_operations[name] for name in sorted(_operations))
+
+
+def get(name: str) -> Operation:
+    """The operation of that Python name. Raises KeyError."""
+    return _operations[name]
+
+
+def call(name: str, caller: Caller, /, **params: Any) -> Any:
+    """Call an operation by its Python name."""
+    return _run(get(name), caller, params)
+
+
+def authorize(
+    caller: Caller,
+    action: str,
+    resource: str,
+    context: Context | None = None,
+    owners: Sequence[str] = (),
+) -> None:
+    """For a face that does something that is no operation (streams a log): raises AccessDenied, and records it."""
+    need = Need(action, resource, context or {}, tuple(owners))
+    decision = caller.may(need.action, need.resource, need.context, need.owners)
+    if not decision.allowed:
+        error = _denied(caller, need, decision)
+        _leave(_record(caller, action, action, [resource], error=error), error)
+        raise error
+
+
+# --- one call ---------------------------------------------------------------------------------------
+
+
+def _run(op: Operation, caller: Caller, given: Mapping[str, Any]) -> Any:
+    params = _bind(op, given)
+    outer = _running.get()
+    if op.writes and outer is not None and outer.writes and not caller.system:
+        raise RuntimeError(f"{op.name} was called inside {outer.name}: share a function, not an operation")
+    needs = _authorize(op, caller, params)
+    token = _running.set(op)
+    try:
+        if op.writes:
+            return _write(op, caller, params, needs, durable=outer is None and not caller.system)
+        return _read(op, caller, params, needs)
+    except Exception as error:
+        _leave(_failure(op, caller, params, needs, error), error, alone=outer is None)
+        raise
+    finally:
+        _running.reset(token)
+
+
+def _bind(op: Operation, given: Mapping[str, Any]) -> Params:
+    """Every problem of the names at once, as InvalidParameter."""
+    problems: dict[str, str] = {}
+    params: dict[str, Any] = {}
+    for parameter in op.parameters:
+        if parameter.name in given:
+            params[parameter.name] = given[parameter.name]
+        elif parameter.default is not inspect.Parameter.empty:
+            params[parameter.name] = parameter.default
+        else:
+            problems[parameter.name] = "is required"
+    problems.update((name, f"is not a parameter of {op.aws_name}") for name in given if name not in params)
+    if problems:
+        text = "; ".join(f"{name} {reason}" for name, reason in problems.items())
+        raise InvalidParameter(f"{text}.", fields=problems)
+    return params
+
+
+def _authorize(op: Operation, caller: Caller, params: Params) -> list[Need]:
+    needs: list[Need] = []
+    try:
+        needs = _needs(op, caller, params)
+    except OperationError as error:
+        # What does not exist is told only to those who could have been told everywhere; others cannot tell
+        # "not allowed" from "not there".
+        fallback = Need(op.action, _NOWHERE)
+        decision = caller.may(fallback.action, fallback.resource)
+        if decision.allowed:
+            if op.writes:
+                _leave(
+                    _failure(op, caller, params, [Need(op.action, "*")], error),
+                    error,
+                    alone=_running.get() is None,
+                )
+            raise
+        denied = _denied(caller, Need(op.action, "*"), decision)
+        _leave(_record(caller, op.name, op.action, ["*"], error=denied, params=_kept(op, params)), denied)
+        raise denied from None
+    for need in needs:
+        decision = caller.may(need.action, need.resource, need.context, need.owners)
+        if decision.allowed:
+            continue
+        denied = _denied(caller, need, decision)
+        resources = list(dict.fromkeys([need.resource, *(one.resource for one in needs)]))
+        _leave(
+            _record(caller, op.name, need.action, resources, error=denied, params=_kept(op, params)), denied
+        )
+        raise denied
+    return needs
+
+
+def _needs(op: Operation, caller: Caller, params: Params) -> list[Need]:
+    found = op.resource if isinstance(op.resource, str) else op.resource(params)
+    resources = [found] if isinstance(found, str) else list(found)
+    context = op.context(params) if op.context is not None else {}
+    owners = tuple(op.owners(params)) if op.owners is not None else ()
+    needs = [Need(op.action, resource, context, owners) for resource in resources]
+    if op.extra is not None:
+        needs += op.extra(caller, params)  # noqa: S610 - a callable of ours, not a queryset's
+    return needs
+
+
+def _write(op: Operation, caller: Caller, params: Params, needs: Sequence[Need], *, durable: bool) -> Any:
+    with audit.taking_notes() as notes, transaction.atomic(durable=durable):
+        result = op.body(caller, **params)
+        if op.changes is not None:
+            for name, (before, after) in op.changes(params, result).items():
+                audit.note_change(name, before, after)
+        audit.write(_success(op, caller, params, needs, notes))
+    return result
+
+
+def _read(op: Operation, caller: Caller, params: Params, needs: Sequence[Need]) -> Any:
+    if not op.audited_read:
+        return op.body(caller, **params)
+    # The record first: a secret is never handed out unrecorded.
+    with audit.taking_notes() as notes:
+        result = op.body(caller, **params)
+        audit.write(_success(op, caller, params, needs, notes))
+    return result
+
+
+# --- records ----------------------------------------------------------------------------------------
+
+
+def _kept(op: Operation, params: Params) -> dict[str, Any]:
+    given = {name: value for name, value in params.items() if value is not None}
+    return cast(dict[str, Any], audit.presentable(given, hidden=op.redact))
+
+
+def _success(
+    op: Operation, caller: Caller, params: Params, needs: Sequence[Need], notes: audit.Notes
+) -> AuditRecord:
+    resources = [need.resource for need in needs if need.action == op.action]
+    record = _record(caller, op.name, op.action, [*resources, *notes.resources], params=_kept(op, params))
+    record.changes = notes.changes
+    return record
+
+
+def _failure(
+    op: Operation, caller: Caller, params: Params, needs: Sequence[Need], error: Exception
+) -> AuditRecord | None:
+    """The record of a failed write (or read of a secret); a failed plain read leaves none."""
+    if isinstance(error, AccessDenied) or not (op.writes or op.audited_read):
+        return None
+    resources = [need.resource for need in needs if need.action == op.action]
+    return _record(caller, op.name, op.action, resources, error=error, params=_kept(op, params))
+
+
+def _record(
+    caller: Caller,
+    operation_name: str,
+    action: str,
+    resources: Sequence[str],
+    *,
+    error: Exception | None = None,
+    params: dict[str, Any] | None = None,
+) -> AuditRecord:
+    listed = list(dict.fromkeys(resources))
+    record = AuditRecord(
+        request_id=caller.request_id,
+        actor_arn=caller.arn,
+        actor_name=caller.name,
+        face=caller.face,
+        source_ip=caller.source_ip,
+        operation=operation_name,
+        action=action,
+        resource=(listed[0] if listed else "")[:1024],
+        resources=listed,
+        result=AuditRecord.Result.SUCCESS,
+        parameters=params or {},
+    )
+    if error is not None:
+        record.result = (
+            AuditRecord.Result.DENIED if isinstance(error, AccessDenied) else AuditRecord.Result.FAILED
+        )
+        known = isinstance(error, OperationError)
+        record.error_code = error.code if isinstance(error, OperationError) else "InternalFailure"
+        # An unexpected exception's text may hold anything; its traceback is in the log.
+        record.error_message = str(error)[:2000] if known else type(error).__name__
+    return record
+
+
+def _leave(record: AuditRecord | None, error: Exception, *, alone: bool | None = None) -> None:
+    """Write the record of what did not happen, outside any transaction that this error is about to roll back.
+
+    Inside another operation the record travels with the error to the outermost one, which writes it after its rows
+    have gone.
+    """
+    carried: list[AuditRecord] = getattr(error, "_audit_records", [])
+    if record is not None:
+        carried = [*carried, record]
+    if alone if alone is not None else _running.get() is None:
+        error._audit_records = []  # type: ignore[attr-defined]
+        audit.write_alone(carried)
+    else:
+        error._audit_records = carried  # type: ignore[attr-defined]
+
+
+def _denied(caller: Caller, need: Need, decision: Decision) -> AccessDenied:
+    where = "" if need.resource == "*" else f" on resource: {need.resource}"
+    if decision.reason == "explicit-deny":
+        sid = decision.statement.sid if decision.statement else ""
+        source = decision.statement.source if decision.statement else ""
+        because = (
+            "with an explicit deny"
+            + (f" in {source}" if source else "")
+            + (f" (statement {sid})" if sid else "")
+        )
+    else:
+        sid = ""
+        because = f"because no policy of theirs allows the {need.action} action"
+    return AccessDenied(
+        f"User: {caller.arn} is not authorized to perform: {need.action}{where} {because}.",
+        action=need.action,
+        resource=need.resource,
+        missing=decision.reason,
+        statement=sid,
+    )
