@@ -1,0 +1,12 @@
+"""Clusters, instances, networks."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ClustersConfig(AppConfig):
+    name = "clusters"
+
+    def ready(self) -> None:
+        from clusters import operations, queries  # noqa: F401  (registers the operations)

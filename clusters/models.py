@@ -1,0 +1,155 @@
+"""Clusters, their container instances (Docker Engines), networks and capacity providers."""
+
+from __future__ import annotations
+
+
+from django.db import models
+from django.db.models import F, Q
+
+
+class Cluster(models.Model):
+    """A named pool of instances. The counters are moved by `services.control` with the tasks they count."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE"
+        INACTIVE = "INACTIVE"
+
+    name = models.CharField(max_length=255, unique=True)
+    arn = models.CharField(max_length=400, unique=True)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
+    tags = models.JSONField(default=dict, blank=True)  # key -> value
+    settings = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=400, blank=True)
+    active_services = models.PositiveIntegerField(default=0)
+    running_tasks = models.PositiveIntegerField(default=0)
+    pending_tasks = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Network(models.Model):
+    """A cluster's network, with EC2-shaped ids that stay as long as the cluster does."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="networks")
+    name = models.CharField(max_length=100, default="default")
+    vpc_id = models.CharField(max_length=40, unique=True)
+    subnet_id = models.CharField(max_length=40, unique=True)
+    security_group_id = models.CharField(max_length=40, unique=True)
+    # The Docker network each engine carries for it; holds the installation, so two never share one.
+    engine_name = models.CharField(max_length=120, unique=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["cluster", "name"], name="one_network_name_per_cluster")]
+
+    def __str__(self) -> str:
+        return f"{self.cluster} {self.name}"
+
+
+class ContainerInstance(models.Model):
+    """One Docker Engine that tasks can run on.
+
+    `connected` is what the watcher last knew; while False, what runs there is unknown, not gone.
+    CPU in units (1024 per core), memory and disk in MiB.
+    """
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE"
+        DRAINING = "DRAINING"
+        INACTIVE = "INACTIVE"  # deregistered
+
+    id = models.CharField(primary_key=True, max_length=32)
+    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="instances")
+    arn = models.CharField(max_length=400, unique=True)
+    name = models.CharField(max_length=255, blank=True)
+    url = models.CharField(max_length=500)
+    tls_ca = models.TextField(blank=True)
+    tls_certificate = models.TextField(blank=True)
+    tls_key = models.TextField(blank=True)  # encrypted
+    engine_id = models.CharField(max_length=255, blank=True)
+    status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
+    registered_at = models.DateTimeField(auto_now_add=True)
+    registered_by = models.CharField(max_length=400, blank=True)
+    deregistered_at = models.DateTimeField(null=True, blank=True)
+
+    connected = models.BooleanField(default=False)
+    connection_error = models.TextField(blank=True)
+    connected_at = models.DateTimeField(null=True, blank=True)  # start of the present connection
+    disconnected_at = models.DateTimeField(null=True, blank=True)  # start of the last outage
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+
+    cpu = models.PositiveIntegerField(default=0)
+    memory = models.PositiveIntegerField(default=0)
+    disk_total = models.PositiveBigIntegerField(null=True, blank=True)
+    disk_free = models.PositiveBigIntegerField(null=True, blank=True)
+    info = models.JSONField(default=dict, blank=True)  # EngineInfo as last read
+    attributes = models.JSONField(default=dict, blank=True)  # name -> value
+    tags = models.JSONField(default=dict, blank=True)
+
+    cpu_reserved = models.PositiveIntegerField(default=0)
+    memory_reserved = models.PositiveIntegerField(default=0)
+    running_tasks = models.PositiveIntegerField(default=0)
+    pending_tasks = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["cluster_id", "name", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["engine_id"],
+                condition=~Q(engine_id="") & ~Q(status="INACTIVE"),
+                name="one_live_instance_per_engine",
+            ),
+            models.CheckConstraint(condition=Q(cpu_reserved__lte=F("cpu")) | Q(cpu_reserved=0), name="cpu_within_registered"),
+            models.CheckConstraint(
+                condition=Q(memory_reserved__lte=F("memory")) | Q(memory_reserved=0), name="memory_within_registered"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.id
+
+    @property
+    def joint_limits(self) -> bool:
+        return bool(self.info.get("joint_limits"))
+
+    @property
+    def availability_zone(self) -> str:
+        return str(self.attributes.get("ecs.availability-zone", ""))
+
+
+class HostPort(models.Model):
+    """A host port that is taken. The unique constraint is what keeps two tasks from sharing one."""
+
+    instance = models.ForeignKey(ContainerInstance, on_delete=models.CASCADE, related_name="host_ports")
+    port = models.PositiveIntegerField()
+    protocol = models.CharField(max_length=3, default="tcp")
+    holder = models.CharField(max_length=400, db_index=True)  # the task's ARN
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["instance", "port", "protocol"], name="one_holder_per_host_port")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.port}/{self.protocol}"
+
+
+class CapacityProvider(models.Model):
+    """A named source of capacity. FARGATE is there from the start, for every cluster."""
+
+    name = models.CharField(max_length=255, unique=True)
+    arn = models.CharField(max_length=400, unique=True)
+    status = models.CharField(max_length=20, default="ACTIVE")
+    built_in = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def instance_topics(instance: ContainerInstance) -> tuple[str, ...]:
+    """The pages that show this instance."""
+    return ("instances", f"instance:{instance.id}", f"cluster:{instance.cluster.name}", "overview")

@@ -1,0 +1,245 @@
+"""Writes of clusters and instances. Every function here is an operation: authorized, audited, one transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from access.registry import Caller, operation, system_caller
+from base import clock, here, ids, jobs_by_name, live, outbox
+from base.cipher import encrypt
+from base.errors import ClientError, InvalidParameter, ResourceInUse, invalid, invalid_fields, unsupported
+from base.installation import installation_id
+from base.tags import checked
+from clusters.models import CapacityProvider, Cluster, ContainerInstance, Network, instance_topics
+from clusters.queries import (
+    DEFAULT_CLUSTER,
+    cluster_arn_of,
+    cluster_name,
+    find_cluster,
+    find_instance,
+    instance_arn_of,
+)
+
+_NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}$")
+_ATTRIBUTE_NAME = re.compile(r"^[A-Za-z0-9_./\\-]{1,128}$")
+FARGATE = "FARGATE"
+
+
+class ClusterContains(ClientError):
+    """The cluster still holds something; `code` is AWS's own for it."""
+
+
+# ---- clusters ----------------------------------------------------------------------------------
+
+
+@operation(
+    "ecs:CreateCluster", resource=lambda params: here.cluster_arn(params.get("cluster_name") or DEFAULT_CLUSTER), writes=True
+)
+def create_cluster(
+    caller: Caller,
+    *,
+    cluster_name: str = DEFAULT_CLUSTER,
+    tags: Mapping[str, str] | None = None,
+) -> Cluster:
+    """Create a cluster with its default network. An active one of that name is answered as it is, as ECS does."""
+    if not _NAME.match(cluster_name):
+        raise invalid("clusterName", "1 to 255 letters, digits, hyphens and underscores")
+    tags = checked(tags)
+    cluster, created = Cluster.objects.get_or_create(
+        name=cluster_name,
+        defaults={"arn": here.cluster_arn(cluster_name), "tags": tags, "created_by": caller.arn},
+    )
+    if not created and cluster.status != Cluster.Status.ACTIVE:
+        cluster.status, cluster.tags, cluster.created_by = Cluster.Status.ACTIVE, tags, caller.arn
+        cluster.created_at = clock.now()
+        cluster.save(update_fields=["status", "tags", "created_by", "created_at"])
+    if not cluster.networks.exists():
+        Network.objects.create(
+            cluster=cluster,
+            vpc_id=ids.resource_id("vpc"),
+            subnet_id=ids.resource_id("subnet"),
+            security_group_id=ids.resource_id("sg"),
+            engine_name=f"slipway-{installation_id()}-{cluster_name}"[:120],
+        )
+    live.publish("overview", "clusters")
+    return cluster
+
+
+@operation("ecs:DeleteCluster", resource=cluster_arn_of, writes=True)
+def delete_cluster(caller: Caller, *, cluster: str) -> Cluster:
+    """Delete an empty cluster: no services, tasks or instances. It becomes INACTIVE; its name may be used again."""
+    row = Cluster.objects.select_for_update().get(pk=find_cluster(cluster).pk)
+    if row.active_services:
+        raise ClusterContains(
+            "The Cluster cannot be deleted while Services are active.", code="ClusterContainsServicesException"
+        )
+    if row.running_tasks or row.pending_tasks:
+        raise ClusterContains(
+            "The Cluster cannot be deleted while Tasks are active.", code="ClusterContainsTasksException"
+        )
+    if row.instances.exclude(status=ContainerInstance.Status.INACTIVE).exists():
+        raise ClusterContains(
+            "The Cluster cannot be deleted while Container Instances are active or draining.",
+            code="ClusterContainsContainerInstancesException",
+        )
+    row.status = Cluster.Status.INACTIVE
+    row.save(update_fields=["status"])
+    live.publish("overview", "clusters")
+    return row
+
+
+# ---- instances ---------------------------------------------------------------------------------
+
+
+def _checked_url(url: str, tls: Mapping[str, str]) -> str:
+    """An engine's address: a local unix socket, or tcp with client certificates. Clear TCP would be root for all."""
+    parts = urlsplit(url)
+    if parts.scheme in settings.SLIPWAY_EXTRA_ENGINE_SCHEMES:  # fake engines of tests and benchmarks
+        return url
+    if parts.scheme == "unix":
+        if not parts.path.startswith("/"):
+            raise invalid("url", "a local engine is unix:///path/to/docker.sock")
+        if any(tls.values()):
+            raise invalid("tlsCertificate", "certificates are for tcp:// engines")
+        return url
+    if parts.scheme == "tcp":
+        if not parts.hostname or not parts.port:
+            raise invalid("url", "a remote engine is tcp://host:port")
+        missing = {name: "required for a tcp:// engine: whoever reaches it without is root there" for name, value in tls.items() if not value}
+        if missing:
+            raise invalid_fields(missing)
+        return url
+    if parts.scheme == "ssh":
+        raise unsupported("ssh:// engines", "Use unix:// or tcp:// with client certificates.")
+    raise invalid("url", "an engine is unix:///path/to/docker.sock or tcp://host:port")
+
+
+def _checked_attributes(attributes: Mapping[str, str] | None) -> dict[str, str]:
+    attributes = dict(attributes or {})
+    for name in attributes:
+        if not _ATTRIBUTE_NAME.match(name) or (name.startswith("ecs.") and name != "ecs.availability-zone"):
+            raise invalid(f"attributes.{name}", "1 to 128 letters, digits, - _ . / and not starting with ecs.")
+    return attributes
+
+
+@operation("ecs:RegisterContainerInstance", resource=cluster_arn_of, writes=True, redact=("tls_key",))
+def register_container_instance(
+    caller: Caller,
+    *,
+    cluster: str = DEFAULT_CLUSTER,
+    url: str,
+    name: str = "",
+    tls_ca: str = "",
+    tls_certificate: str = "",
+    tls_key: str = "",
+    attributes: Mapping[str, str] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> ContainerInstance:
+    """Register a Docker Engine. It shows as not connected until the engine has answered, a moment later.
+
+    `url`: unix:///path or tcp://host:port; `tls_*`: PEM texts, all three for tcp.
+    """
+    tls = {"tlsCa": tls_ca, "tlsCertificate": tls_certificate, "tlsKey": tls_key}
+    url = _checked_url(url.strip(), tls)
+    if len(name) > 255:
+        raise invalid("name", "at most 255 characters")
+    row = find_cluster(cluster)
+    twin = ContainerInstance.objects.filter(url=url).exclude(status=ContainerInstance.Status.INACTIVE).first()
+    if twin is not None:
+        raise ResourceInUse(
+            f"The engine at {url} is registered already, as {twin} in cluster {twin.cluster.name}.",
+            fields={"url": "registered already"},
+        )
+    instance_id = ids.hex_id()
+    instance = ContainerInstance.objects.create(
+        id=instance_id,
+        cluster=row,
+        arn=here.container_instance_arn(row.name, instance_id),
+        name=name,
+        url=url,
+        tls_ca=tls_ca,
+        tls_certificate=tls_certificate,
+        tls_key=encrypt(tls_key) if tls_key else "",
+        attributes={"ecs.availability-zone": f"{settings.SLIPWAY_REGION}a"} | _checked_attributes(attributes),
+        tags=checked(tags),
+        registered_by=caller.arn,
+        connection_error="Not reached yet.",
+    )
+    jobs_by_name.send_on_commit("clusters.probe_instance", instance_id)
+    live.publish(*instance_topics(instance))
+    return instance
+
+
+@operation("ecs:UpdateContainerInstancesState", resource=instance_arn_of, writes=True)
+def update_container_instance_state(
+    caller: Caller, *, container_instance: str, status: str, cluster: str = DEFAULT_CLUSTER
+) -> ContainerInstance:
+    """ACTIVE takes new tasks; DRAINING takes none, and its services' tasks are replaced elsewhere."""
+    if status not in (ContainerInstance.Status.ACTIVE, ContainerInstance.Status.DRAINING):
+        raise invalid("status", "ACTIVE or DRAINING")
+    instance = find_instance(find_cluster(cluster), container_instance)
+    if instance.status != status:
+        instance.status = status
+        instance.save(update_fields=["status"])
+        outbox.publish("instance.state", {"instance": instance.pk, "status": status})
+        live.publish(*instance_topics(instance))
+    return instance
+
+
+@operation("ecs:DeregisterContainerInstance", resource=instance_arn_of, writes=True)
+def deregister_container_instance(
+    caller: Caller, *, container_instance: str, cluster: str = DEFAULT_CLUSTER, force: bool = False
+) -> ContainerInstance:
+    """Take an engine out of its cluster. With tasks on it only by `force`: they are stopped first, and what cannot
+    be stopped now (the engine is away) is cleaned up when the engine answers again."""
+    instance = find_instance(find_cluster(cluster), container_instance)
+    if not force and (instance.running_tasks or instance.pending_tasks):
+        raise InvalidParameter(
+            f"Found running tasks on the instance {instance}. Drain it first, or use force.",
+            fields={"force": "the instance has tasks"},
+        )
+    instance.status = ContainerInstance.Status.INACTIVE
+    instance.deregistered_at = clock.now()
+    instance.save(update_fields=["status", "deregistered_at"])
+    outbox.publish("instance.deregistered", {"instance": instance.pk})
+    live.publish(*instance_topics(instance))
+    return instance
+
+
+# ---- what every installation starts with ------------------------------------------------------
+
+
+def ensure_defaults(engine_url: str = "") -> ContainerInstance | None:
+    """The FARGATE capacity provider, the cluster `default`, and the local engine in it. Idempotent: run at every start.
+
+    A local engine that somebody deregistered on purpose is not registered again.
+    """
+    with transaction.atomic():
+        CapacityProvider.objects.get_or_create(
+            name=FARGATE, defaults={"arn": here.capacity_provider_arn(FARGATE), "built_in": True}
+        )
+    setup = system_caller("setup")
+    if not Cluster.objects.filter(name=DEFAULT_CLUSTER).exists():
+        create_cluster(setup, cluster_name=DEFAULT_CLUSTER)
+    if engine_url and not ContainerInstance.objects.filter(url=engine_url).exists():
+        try:
+            return register_container_instance(setup, cluster=DEFAULT_CLUSTER, url=engine_url)
+        except (ResourceInUse, IntegrityError):
+            return None
+    return ContainerInstance.objects.filter(url=engine_url).first() if engine_url else None
+
+
+__all__ = [
+    "cluster_name",
+    "create_cluster",
+    "delete_cluster",
+    "deregister_container_instance",
+    "ensure_defaults",
+    "register_container_instance",
+    "update_container_instance_state",
+]

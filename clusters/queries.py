@@ -1,0 +1,83 @@
+"""Reads of clusters and instances."""
+
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from access.registry import Caller, operation
+from access.visibility import visible
+from base import here
+from base.arn import is_arn
+from base.errors import cluster_not_found, not_found
+from clusters.models import Cluster, ContainerInstance
+
+DEFAULT_CLUSTER = "default"
+
+
+def cluster_name(name_or_arn: str | None) -> str:
+    """The cluster's name, whichever way it was given; none means `default`."""
+    return (name_or_arn or DEFAULT_CLUSTER).rsplit("/", 1)[-1]
+
+
+def cluster_arn_of(params: dict) -> str:
+    """The ARN to authorize: params["cluster"], a name or an ARN."""
+    return here.cluster_arn(cluster_name(params.get("cluster")))
+
+
+def instance_arn_of(params: dict) -> str:
+    given = params["container_instance"]
+    if is_arn(given):
+        return given
+    return here.container_instance_arn(cluster_name(params.get("cluster")), given)
+
+
+def find_cluster(name_or_arn: str | None) -> Cluster:
+    """An ACTIVE cluster. Raises ClusterNotFoundException."""
+    name = cluster_name(name_or_arn)
+    cluster = Cluster.objects.filter(name=name, status=Cluster.Status.ACTIVE).first()
+    if cluster is None:
+        raise cluster_not_found(name)
+    return cluster
+
+
+def find_instance(cluster: Cluster, id_or_arn: str) -> ContainerInstance:
+    """A registered instance of this cluster."""
+    instance = (
+        ContainerInstance.objects.select_related("cluster")
+        .filter(cluster=cluster, pk=id_or_arn.rsplit("/", 1)[-1])
+        .exclude(status=ContainerInstance.Status.INACTIVE)
+        .first()
+    )
+    if instance is None:
+        raise not_found("container instance", id_or_arn)
+    return instance
+
+
+@operation("ecs:ListClusters", resource=lambda params: "*", writes=False)
+def list_clusters(caller: Caller) -> QuerySet[Cluster]:
+    """The active clusters this caller may see, by name."""
+    clusters = Cluster.objects.filter(status=Cluster.Status.ACTIVE)
+    return visible(clusters, caller, "ecs:DescribeClusters")
+
+
+@operation("ecs:DescribeClusters", resource=cluster_arn_of, writes=False)
+def describe_cluster(caller: Caller, *, cluster: str = DEFAULT_CLUSTER) -> Cluster:
+    """One active cluster, by name or ARN."""
+    return find_cluster(cluster)
+
+
+@operation("ecs:ListContainerInstances", resource=lambda params: "*", writes=False)
+def list_container_instances(caller: Caller, *, cluster: str | None = None) -> QuerySet[ContainerInstance]:
+    """The registered instances this caller may see, of one cluster or of all."""
+    instances = ContainerInstance.objects.select_related("cluster").exclude(status=ContainerInstance.Status.INACTIVE)
+    if cluster is not None:
+        instances = instances.filter(cluster=find_cluster(cluster))
+    return visible(instances, caller, "ecs:DescribeContainerInstances")
+
+
+@operation("ecs:DescribeContainerInstances", resource=instance_arn_of, writes=False)
+def describe_container_instance(
+    caller: Caller, *, container_instance: str, cluster: str = DEFAULT_CLUSTER
+) -> ContainerInstance:
+    """One registered instance, by id or ARN."""
+    return find_instance(find_cluster(cluster), container_instance)
