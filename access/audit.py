@@ -18,7 +18,12 @@ logger = logging.getLogger(__name__)
 
 HIDDEN = "HIDDEN_DUE_TO_SECURITY_REASONS"
 _SECRET_WORDS = ("password", "secret", "credential", "privatekey", "authorization", "client_key", "clientkey")
-_SECRET_EXCEPTIONS = {"secrets", "repositorycredentials"}  # lists of references, not of values
+_SECRET_EXCEPTIONS = {
+    "secrets",
+    "secretoptions",
+    "repositorycredentials",
+    "credentialspecs",
+}  # lists of references, not of values
 _LONGEST_TEXT = 2000
 _LONGEST_LIST = 200
 _DEEPEST = 12

@@ -22,10 +22,23 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from django.db import transaction
 
 from access import audit
-from access.caller import Caller
+from access.caller import Caller, system_caller
 from access.models import AuditRecord
 from access.policy import Context, Decision
 from base.errors import AccessDenied, InvalidParameter, OperationError
+
+__all__ = [
+    "Caller",
+    "Need",
+    "Operation",
+    "Params",
+    "all_operations",
+    "authorize",
+    "call",
+    "get",
+    "operation",
+    "system_caller",
+]
 
 logger = logging.getLogger(__name__)
 
