@@ -22,10 +22,8 @@ from .sdk_containers import ContainerCalls, OwnedIds, label_filter
 from .sdk_images import ImageCalls
 from .sdk_networks import NetworkCalls
 from .translate_spec import MIB
-from .translate_state import container_stats, engine_event, engine_info, to_engine_time
+from .translate_state import EVENT_ACTIONS, container_stats, engine_event, engine_info, to_engine_time
 from .transport import Stream, Transport, segment
-
-EVENT_ACTIONS = ("start", "die", "oom", "kill", "destroy", "health_status")
 
 
 class SdkEngine(ContainerCalls, ImageCalls, NetworkCalls):

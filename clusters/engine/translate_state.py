@@ -23,8 +23,11 @@ from .translate_spec import CPU_UNITS, MIB
 
 _ARCHITECTURES = {"aarch64": "arm64", "amd64": "x86_64"}
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$")
+_REFERENCE = re.compile(r"^[a-z0-9][a-z0-9._/:-]*[a-zA-Z0-9._:@-]*$")
 _EXITED = re.compile(r"^(?:Exited|Dead) \((\d+)\)")
 _STATUSES = get_args(ContainerStatus)
+# The events a container's life is followed by; the many others (exec, attach, …) never leave the engine.
+EVENT_ACTIONS = ("start", "die", "oom", "kill", "destroy", "health_status")
 # What the engine puts among a container's labels in an event, besides labels.
 _EVENT_EXTRAS = ("image", "name", "exitCode", "signal", "execID", "execDuration")
 
@@ -152,6 +155,11 @@ def split_reference(reference: str) -> tuple[str, str]:
     if at:
         return (head if has_tag else repository), digest
     return (head, tag) if has_tag else (repository, "latest")
+
+
+def is_reference(text: str) -> bool:
+    """Whether the engine would take it for an image reference (roughly: its grammar's alphabet)."""
+    return _REFERENCE.match(text) is not None
 
 
 def network_state(raw: Mapping[str, Any]) -> NetworkState:
