@@ -1,0 +1,38 @@
+"""One web process: uvicorn on a listening socket that the supervisor opened and keeps.
+
+The socket outlives any web process, so connections that arrive while one is being started again wait in its queue
+instead of being refused. Called as `python -m console.run.web --fd N`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+
+import uvicorn
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--fd", type=int, required=True, help="descriptor of a listening socket")
+    options = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    config = uvicorn.Config(
+        "console.asgi:application",
+        lifespan="off",
+        access_log=False,
+        log_config=None,  # Django's logging, set up with the application
+        server_header=False,
+        # Open event streams end with the server; pages subscribe again.
+        timeout_graceful_shutdown=2,
+        # The peer's word about addresses is taken from loopback only, where an operator's proxy would be.
+        proxy_headers=True,
+        forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
+    )
+    with socket.socket(fileno=options.fd) as listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+if __name__ == "__main__":
+    main()
