@@ -7,3 +7,7 @@ from django.apps import AppConfig
 
 class AccessConfig(AppConfig):
     name = "access"
+
+    def ready(self) -> None:
+        # Imported for their registration.
+        from access import operations, queries  # noqa: F401

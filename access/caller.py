@@ -49,7 +49,7 @@ class Caller:
             name=user.username,
             face=face,
             user_id=user.pk,
-            statements=statements_of(user) if user.is_active else (),
+            statements=(*statements_of(user), *SELF_SERVICE) if user.is_active else (),
             source_ip=source_ip,
             request_id=getattr(request, "request_id", "") or hex_id(),
             context={
@@ -96,6 +96,30 @@ def system_caller(name: str) -> Caller:
         request_id=hex_id(),
         system=True,
     )
+
+
+ANONYMOUS = Caller(arn="", name="anonymous", face="console")
+"""Nobody yet: may do nothing."""
+
+# What everyone may do with their own sign-in, wherever their groups are held to; a Deny of theirs still wins.
+SELF_SERVICE = parse(
+    {
+        "Version": "2012-10-17",
+        "Statement": {
+            "Sid": "OwnSignIn",
+            "Effect": "Allow",
+            "Action": [
+                "iam:GetUser",
+                "iam:ChangePassword",
+                "iam:ListServiceSpecificCredentials",
+                "iam:CreateServiceSpecificCredential",
+                "iam:DeleteServiceSpecificCredential",
+            ],
+            "Resource": "arn:aws:iam::*:user/${aws:username}",
+        },
+    },
+    source="self-service",
+)
 
 
 def statements_of(user: User) -> tuple[Statement, ...]:

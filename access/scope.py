@@ -81,3 +81,16 @@ def _parts(pattern: str) -> tuple[str, str]:
     """("arn:aws:ecs:region:account:", "service/default/web"); ("", "") for anything else."""
     parts = pattern.split(":", 5)
     return (":".join(parts[:5]) + ":", parts[5]) if len(parts) == 6 else ("", "")
+
+
+def checked_scope(patterns: object) -> dict[str, str]:
+    """What is wrong with a scope before it is kept: place to reason; empty when nothing is."""
+    if not isinstance(patterns, list | tuple):
+        return {"scope": "must be a list of ARN patterns"}
+    problems: dict[str, str] = {}
+    for index, pattern in enumerate(patterns):
+        if not isinstance(pattern, str) or not pattern.startswith("arn:") or pattern.count(":") < 5:
+            problems[f"scope[{index}]"] = (
+                f'"{pattern}" is not an ARN pattern such as "arn:aws:ecs:*:*:service/default/web"; empty: everywhere'
+            )
+    return problems

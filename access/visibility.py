@@ -48,7 +48,10 @@ def visible(
         if not statement.matches_action(action):
             continue
         if statement.effect == "Deny" and build.may_apply(statement):
-            queryset = queryset.exclude(build.rows(statement))
+            denied = build.rows(statement)
+            if denied is _EVERY:  # exclude() of an empty Q excludes nothing
+                return queryset.none()
+            queryset = queryset.exclude(denied)
         elif statement.effect == "Allow" and build.applies(statement):
             allowed = _either(allowed, build.rows(statement))
     if allowed is _EVERY:

@@ -1,0 +1,106 @@
+"""The policies Slipway brings, each with a group of the same name. The table for people is in docs/access.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ADMINISTRATOR = "administrator"
+
+_READ: dict[str, Any] = {
+    "Sid": "ReadAll",
+    "Effect": "Allow",
+    "Action": [
+        "ecs:Describe*",
+        "ecs:Get*",
+        "ecs:List*",
+        "ec2:Describe*",
+        "application-autoscaling:Describe*",
+        "elasticloadbalancing:Describe*",
+        "ecr:Describe*",
+        "ecr:List*",
+        "logs:Describe*",
+        "logs:FilterLogEvents",
+        "logs:GetLogEvents",
+        "logs:StartLiveTail",
+        "cloudwatch:Describe*",
+        "cloudwatch:Get*",
+        "cloudwatch:List*",
+        "iam:Get*",
+        "iam:List*",
+        "cloudtrail:LookupEvents",
+        "slipway:Describe*",
+        "slipway:Get*",
+        "slipway:List*",
+    ],
+    "Resource": "*",
+}
+
+_DEPLOY: dict[str, Any] = {
+    "Sid": "Deploy",
+    "Effect": "Allow",
+    "Action": [
+        "ecs:RegisterTaskDefinition",
+        "ecs:CreateService",
+        "ecs:UpdateService",
+        "ecs:StopServiceDeployment",
+        "ecs:ContinueServiceDeployment",
+        "ecs:RunTask",
+        "ecs:StartTask",
+        "ecs:StopTask",
+        "ecs:UpdateTaskProtection",
+        "ecs:TagResource",
+        "ecs:UntagResource",
+    ],
+    "Resource": "*",
+}
+
+_OPERATE: dict[str, Any] = {
+    "Sid": "Operate",
+    "Effect": "Allow",
+    "Action": [
+        "ecs:UpdateService",
+        "ecs:StopServiceDeployment",
+        "ecs:ContinueServiceDeployment",
+        "ecs:StopTask",
+        "ecs:UpdateTaskProtection",
+        "ecs:UpdateContainerInstancesState",
+    ],
+    "Resource": "*",
+}
+
+_EVERYTHING: dict[str, Any] = {"Sid": "Everything", "Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+@dataclass(frozen=True)
+class ReadyMade:
+    """`name` of the policy and of its group."""
+
+    name: str
+    description: str
+    statements: tuple[Mapping[str, Any], ...]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        return {"Version": "2012-10-17", "Statement": [dict(statement) for statement in self.statements]}
+
+
+READY_MADE = (
+    ReadyMade(
+        ADMINISTRATOR,
+        "Everything: engines, users, policies, and host mounts, the engine socket, privileged and host network.",
+        (_EVERYTHING,),
+    ),
+    ReadyMade(
+        "deployer",
+        "Registers task definitions, creates and updates services, deploys and rolls back, runs and stops tasks.",
+        (_READ, _DEPLOY),
+    ),
+    ReadyMade(
+        "operator",
+        "Scales, forces deployments, stops and rolls back deployments, stops tasks, drains instances.",
+        (_READ, _OPERATE),
+    ),
+    ReadyMade("read-only", "Sees everything but the values of secrets, and changes nothing.", (_READ,)),
+)
