@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable
 
 from base.cipher import decrypt
 from base.installation import installation_id
@@ -14,18 +14,6 @@ from clusters.models import ContainerInstance
 
 _open: dict[tuple[str, ...], Engine] = {}
 _lock = threading.Lock()
-# Tests and the simulation put their fakes here: url scheme -> factory(url).
-_schemes: dict[str, Callable[[str], Engine]] = {}
-
-
-def register_scheme(scheme: str, factory: Callable[[str], Engine] | None) -> None:
-    """Let `scheme://…` addresses be answered by `factory` (fake engines); None takes it away."""
-    with _lock:
-        _open.clear()
-        if factory is None:
-            _schemes.pop(scheme, None)
-        else:
-            _schemes[scheme] = factory
 
 
 def engine_of(instance: ContainerInstance) -> Engine:
@@ -35,16 +23,24 @@ def engine_of(instance: ContainerInstance) -> Engine:
         engine = _open.get(key)
     if engine is not None:
         return engine
-    factory = _schemes.get(instance.url.split("://", 1)[0])
-    if factory is not None:
-        engine = factory(instance.url)
-    else:
-        tls = None
-        if instance.tls_certificate:
-            tls = TlsFiles(ca=instance.tls_ca, certificate=instance.tls_certificate, key=decrypt(instance.tls_key))
-        engine = open_engine(instance.url, installation_id(), tls=tls)
+    tls = None
+    if instance.tls_certificate:
+        tls = TlsFiles(
+            ca=_in_memory(instance.tls_ca),
+            cert=_in_memory(instance.tls_certificate),
+            key=_in_memory(decrypt(instance.tls_key)),
+        )
+    engine = open_engine(instance.url, installation_id(), tls=tls)
     with _lock:
         return _open.setdefault(key, engine)
+
+
+def _in_memory(text: str) -> str:
+    """A path that holds the text without ever touching a disk: the client library wants file names, and keys are
+    encrypted at rest. It lives as long as the process."""
+    descriptor = os.memfd_create("slipway-tls", os.MFD_CLOEXEC)
+    os.write(descriptor, text.encode())
+    return f"/proc/self/fd/{descriptor}"
 
 
 def forget(instance: ContainerInstance) -> None:

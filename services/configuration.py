@@ -1,0 +1,179 @@
+"""Checking and completing what a service is configured with. AWS form in, AWS form out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from base.errors import InvalidParameter, invalid, invalid_fields, unsupported
+from clusters.models import CapacityProvider, Cluster
+from services.models import TaskDefinition
+
+Document = dict[str, Any]
+
+DEFAULT_BREAKER: Document = {
+    "enable": False,
+    "rollback": False,
+    "resetOnHealthyTask": True,
+    "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50},
+}
+_DEPLOYMENT_KEYS = {"deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "strategy"}
+_BREAKER_KEYS = set(DEFAULT_BREAKER)
+_STRATEGIES = ("spread", "binpack", "random")
+
+
+def _unknown(given: Mapping[str, Any], known: set[str], where: str) -> None:
+    for key in given:
+        if key not in known:
+            raise unsupported(f"{where}.{key}")
+
+
+def _percent(value: Any, field: str, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise invalid(field, f"a whole number from {low} to {high}")
+    return value
+
+
+def deployment_configuration(given: Mapping[str, Any] | None, before: Mapping[str, Any] | None = None) -> Document:
+    """The complete deployment configuration: what is given, over what was, over ECS's defaults (100 %, 200 %)."""
+    given = given or {}
+    _unknown(given, _DEPLOYMENT_KEYS, "deploymentConfiguration")
+    if given.get("strategy", "ROLLING") != "ROLLING":
+        raise unsupported(f"deploymentConfiguration.strategy {given['strategy']}", "Use ROLLING.")
+    before = before or {}
+    result: Document = {
+        "strategy": "ROLLING",
+        "minimumHealthyPercent": _percent(
+            given.get("minimumHealthyPercent", before.get("minimumHealthyPercent", 100)),
+            "deploymentConfiguration.minimumHealthyPercent",
+            0,
+            1000,
+        ),
+        "maximumPercent": _percent(
+            given.get("maximumPercent", before.get("maximumPercent", 200)),
+            "deploymentConfiguration.maximumPercent",
+            0,
+            1000,
+        ),
+        "deploymentCircuitBreaker": _breaker(
+            given.get("deploymentCircuitBreaker"), before.get("deploymentCircuitBreaker") or DEFAULT_BREAKER
+        ),
+    }
+    if result["maximumPercent"] <= result["minimumHealthyPercent"] and result["maximumPercent"] < 100:
+        raise invalid_fields(
+            {"deploymentConfiguration.maximumPercent": "must leave room to run every task: 100 or more"}
+        )
+    return result
+
+
+def _breaker(given: Mapping[str, Any] | None, before: Mapping[str, Any]) -> Document:
+    if given is None:
+        return dict(before)
+    where = "deploymentConfiguration.deploymentCircuitBreaker"
+    _unknown(given, _BREAKER_KEYS, where)
+    for name in ("enable", "rollback", "resetOnHealthyTask"):
+        if name in given and not isinstance(given[name], bool):
+            raise invalid(f"{where}.{name}", "true or false")
+    threshold = dict(given.get("thresholdConfiguration") or DEFAULT_BREAKER["thresholdConfiguration"])
+    kind = threshold.get("type", "BOUNDED_PERCENT")
+    if kind not in ("COUNT", "BOUNDED_PERCENT", "UNBOUNDED_PERCENT"):
+        raise invalid(f"{where}.thresholdConfiguration.type", "COUNT, BOUNDED_PERCENT or UNBOUNDED_PERCENT")
+    value = _percent(threshold.get("value", 50), f"{where}.thresholdConfiguration.value", 1, 10000 if kind == "COUNT" else 100)
+    return {
+        "enable": given.get("enable", False),
+        "rollback": given.get("rollback", False),
+        "resetOnHealthyTask": given.get("resetOnHealthyTask", True),
+        "thresholdConfiguration": {"type": kind, "value": value},
+    }
+
+
+def network_configuration(cluster: Cluster, definition: TaskDefinition, given: Mapping[str, Any] | None) -> Document:
+    """awsvpcConfiguration for awsvpc tasks, filled from the cluster's default network; ids must be the cluster's."""
+    awsvpc = definition.document.get("networkMode") == "awsvpc"
+    if not awsvpc:
+        if given:
+            raise invalid("networkConfiguration", "only for task definitions in network mode awsvpc")
+        return {}
+    network = cluster.networks.order_by("id").first()
+    assert network is not None  # every cluster is created with one
+    given = dict((given or {}).get("awsvpcConfiguration") or {})
+    _unknown(given, {"subnets", "securityGroups", "assignPublicIp"}, "networkConfiguration.awsvpcConfiguration")
+    subnets = list(given.get("subnets") or [network.subnet_id])
+    groups = list(given.get("securityGroups") or [network.security_group_id])
+    known_subnets = set(cluster.networks.values_list("subnet_id", flat=True))
+    known_groups = set(cluster.networks.values_list("security_group_id", flat=True))
+    problems = {}
+    for subnet in subnets:
+        if subnet not in known_subnets:
+            problems["networkConfiguration.awsvpcConfiguration.subnets"] = f"{subnet} is not a subnet of cluster {cluster}"
+    for group in groups:
+        if group not in known_groups:
+            problems["networkConfiguration.awsvpcConfiguration.securityGroups"] = (
+                f"{group} is not a security group of cluster {cluster}"
+            )
+    if given.get("assignPublicIp", "DISABLED") not in ("ENABLED", "DISABLED"):
+        problems["networkConfiguration.awsvpcConfiguration.assignPublicIp"] = "ENABLED or DISABLED"
+    if given.get("assignPublicIp") == "ENABLED":
+        raise unsupported("networkConfiguration.awsvpcConfiguration.assignPublicIp ENABLED", "Use DISABLED.")
+    if problems:
+        raise invalid_fields(problems)
+    return {"awsvpcConfiguration": {"subnets": subnets, "securityGroups": groups, "assignPublicIp": "DISABLED"}}
+
+
+def capacity(
+    definition: TaskDefinition, launch_type: str | None, strategy: Sequence[Mapping[str, Any]] | None
+) -> Document:
+    """`launchType` or `capacityProviderStrategy`; FARGATE needs a task definition that has it."""
+    if launch_type and strategy:
+        raise InvalidParameter(
+            "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
+            fields={"launchType": "not together with capacityProviderStrategy"},
+        )
+    if launch_type not in (None, "", "EC2", "FARGATE"):
+        raise unsupported(f"launchType {launch_type}", "Use EC2 or FARGATE.")
+    fargate = launch_type == "FARGATE"
+    result: Document = {"launchType": launch_type or "EC2"}
+    if strategy:
+        known = set(CapacityProvider.objects.values_list("name", flat=True))
+        for position, item in enumerate(strategy):
+            where = f"capacityProviderStrategy[{position}]"
+            _unknown(item, {"capacityProvider", "weight", "base"}, where)
+            if item.get("capacityProvider") not in known:
+                raise invalid(f"{where}.capacityProvider", f"{item.get('capacityProvider')} is not a capacity provider")
+        result = {"capacityProviderStrategy": [dict(item) for item in strategy]}
+        fargate = any(item["capacityProvider"] == "FARGATE" for item in strategy)
+    if fargate and "FARGATE" not in definition.document.get("requiresCompatibilities", []):
+        raise InvalidParameter(
+            f"Task definition {definition} does not support launch_type FARGATE.",
+            fields={"launchType": "the task definition does not require the compatibility FARGATE"},
+        )
+    return result
+
+
+def placement(
+    strategy: Sequence[Mapping[str, Any]] | None, constraints: Sequence[Mapping[str, Any]] | None
+) -> Document:
+    """placementStrategy (spread, binpack, random; at most 5) and placementConstraints (distinctInstance)."""
+    strategy, constraints = list(strategy or []), list(constraints or [])
+    if len(strategy) > 5:
+        raise invalid("placementStrategy", "at most 5")
+    for position, item in enumerate(strategy):
+        where = f"placementStrategy[{position}]"
+        _unknown(item, {"type", "field"}, where)
+        kind, field = item.get("type"), str(item.get("field", ""))
+        if kind not in _STRATEGIES:
+            raise invalid(f"{where}.type", "spread, binpack or random")
+        if kind == "binpack" and field.lower() not in ("cpu", "memory"):
+            raise invalid(f"{where}.field", "cpu or memory")
+        if kind == "spread" and not (field in ("instanceId", "host") or field.startswith("attribute:")):
+            raise invalid(f"{where}.field", "instanceId, host or attribute:NAME")
+    for position, item in enumerate(constraints):
+        where = f"placementConstraints[{position}]"
+        _unknown(item, {"type", "expression"}, where)
+        if item.get("type") == "memberOf":
+            raise unsupported(f"{where}.type memberOf", "Use distinctInstance.")
+        if item.get("type") != "distinctInstance":
+            raise invalid(f"{where}.type", "distinctInstance")
+        if item.get("expression"):
+            raise invalid(f"{where}.expression", "not with distinctInstance")
+    return {"placementStrategy": strategy, "placementConstraints": constraints}

@@ -1,0 +1,96 @@
+"""Moving a task's rows: its status with every counter and reservation that depends on it, in one transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+
+from base import clock, live
+from clusters import reservation
+from clusters.models import Cluster, instance_topics
+from services.models import Service, Task
+from services.rollout import service_topics
+from services.scheduler.model import Status
+from services.wakeup import wake_service
+
+_BEFORE_RUNNING = {Status.PROVISIONING, Status.PENDING, Status.ACTIVATING}
+
+
+def topics(task: Task) -> tuple[str, ...]:
+    """The pages that show this task."""
+    found: tuple[str, ...] = (f"task:{task.id}", "tasks")
+    if task.service is not None:
+        found += service_topics(task.service)
+    if task.instance is not None:
+        found += instance_topics(task.instance)
+    return found
+
+
+def advance(task: Task, to: Status, **fields: Any) -> bool:
+    """Move the task forward from the status it was read with. False where it moved meanwhile: nothing was changed."""
+    before = Status(task.status)
+    assert to.order > before.order, f"task {task.id} cannot go back from {before} to {to}"
+    now = clock.now()
+    if to is Status.RUNNING:
+        fields.setdefault("started_at", now)
+    if to in (Status.DEACTIVATING, Status.STOPPING) and task.stopping_at is None:
+        fields.setdefault("stopping_at", now)
+    if to is Status.DEPROVISIONING:
+        fields.setdefault("execution_stopped_at", now)
+    if to is Status.STOPPED:
+        fields.setdefault("stopped_at", now)
+        fields.setdefault("desired_status", "STOPPED")
+    with transaction.atomic():
+        moved = Task.objects.filter(pk=task.pk, status=before).update(status=to, version=F("version") + 1, **fields)
+        if not moved:
+            return False
+        pending, running = _difference(before, to)
+        if pending or running:
+            _count(task, pending, running)
+        if to is Status.STOPPED and task.instance_id is not None:
+            reservation.release(task.instance_id, cpu=task.cpu, memory=task.memory, holder=task.arn)
+        if task.service_id is not None and to in (Status.RUNNING, Status.DEPROVISIONING, Status.STOPPED):
+            wake_service(task.service_id)
+        live.publish(*topics(task))
+    task.status = to
+    for name, value in fields.items():
+        setattr(task, name, value)
+    return True
+
+
+def _difference(before: Status, to: Status) -> tuple[int, int]:
+    """How the pending and running counts change."""
+    pending = int(to in _BEFORE_RUNNING) - int(before in _BEFORE_RUNNING)
+    running = int(to is Status.RUNNING) - int(before is Status.RUNNING)
+    return pending, running
+
+
+def _count(task: Task, pending: int, running: int) -> None:
+    Cluster.objects.filter(pk=task.cluster_id).update(
+        pending_tasks=F("pending_tasks") + pending, running_tasks=F("running_tasks") + running
+    )
+    if task.service_id is not None:
+        Service.objects.filter(pk=task.service_id).update(
+            pending_count=F("pending_count") + pending, running_count=F("running_count") + running
+        )
+    if task.instance_id is not None:
+        reservation.count(task.instance_id, pending=pending, running=running)
+
+
+def ask_to_stop(task: Task, code: str, reason: str, **fields: Any) -> bool:
+    """Decide that the task ends, with the first code and reason given; later ones change nothing."""
+    with transaction.atomic():
+        decided = Task.objects.filter(pk=task.pk, desired_status="RUNNING").update(
+            desired_status="STOPPED", stop_code=code, stopped_reason=reason, version=F("version") + 1, **fields
+        )
+        if not decided:
+            return False
+        if task.service_id is not None:
+            wake_service(task.service_id)
+        live.publish(*topics(task))
+    task.desired_status, task.stop_code, task.stopped_reason = "STOPPED", code, reason
+    for name, value in fields.items():
+        setattr(task, name, value)
+    return True

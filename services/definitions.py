@@ -1,0 +1,104 @@
+"""Writes of task definitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.db.models import F
+
+from access.registry import Caller, Need, operation
+from base import clock, here, live
+from base.errors import ClientError, invalid_fields
+from base.tags import checked, from_list
+from services.lookup import definition_arn, find_definition, split_definition
+from services.models import Family, TaskDefinition
+from services.taskdef.errors import InvalidDocument
+from services.taskdef.requirements import requirements
+from services.taskdef.resources import resources
+from services.taskdef.validate import validate
+
+# What a document demands -> the permission of its own that it needs.
+_PERMISSIONS = {
+    "host-mount": "slipway:UseHostMounts",
+    "docker-socket": "slipway:UseEngineSocket",
+    "volume-driver": "slipway:UseHostMounts",
+    "privileged": "slipway:UsePrivileged",
+    "host-network": "slipway:UseHostNetwork",
+    "capability": "slipway:UsePrivileged",
+    "device": "slipway:UsePrivileged",
+    "security-opt": "slipway:UsePrivileged",
+}
+
+
+def _family_arn(params: dict) -> str:
+    document = params["document"]
+    family = document.get("family") if isinstance(document, Mapping) else None
+    return here.task_definition_arn(family if isinstance(family, str) and family else "*", "*")
+
+
+def special_needs(document: Mapping[str, Any], resource: str) -> Iterator[Need]:
+    """Host mounts, the engine socket, privileged and host network each need a permission of their own."""
+    for word in requirements(document):
+        kind = word.partition(":")[0]
+        yield Need(_PERMISSIONS[kind], resource, {"slipway:requirement": word})
+
+
+def _needs_of_document(caller: Caller, params: dict) -> Iterator[Need]:
+    document = params["document"]
+    if not isinstance(document, Mapping):
+        return
+    try:
+        yield from special_needs(validate(document), _family_arn(params))
+    except InvalidDocument:
+        return  # the operation itself refuses it, with every problem named
+
+
+@operation("ecs:RegisterTaskDefinition", resource=_family_arn, extra=_needs_of_document, writes=True)
+def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> TaskDefinition:
+    """Register the next revision of a family from a RegisterTaskDefinition document (AWS form).
+
+    Raises ClientException naming every field that is wrong or not supported.
+    """
+    try:
+        normal = validate(document)
+    except InvalidDocument as error:
+        raise invalid_fields({problem.path: problem.message for problem in error.problems}) from None
+    tags = checked(from_list(normal.pop("tags", None)))
+    family, _ = Family.objects.get_or_create(name=normal["family"])
+    Family.objects.filter(pk=family.pk).update(newest=F("newest") + 1)
+    family.refresh_from_db()
+    need = resources(normal)
+    row = TaskDefinition.objects.create(
+        family=family,
+        revision=family.newest,
+        arn=here.task_definition_arn(family.name, family.newest),
+        document=normal,
+        cpu=need.cpu,
+        memory=need.memory,
+        tags=tags,
+        registered_by=caller.arn,
+    )
+    live.publish("taskdefs", f"taskdef:{family.name}")
+    return row
+
+
+def _definition_arn(params: dict) -> str:
+    return definition_arn(params["task_definition"])
+
+
+@operation("ecs:DeregisterTaskDefinition", resource=_definition_arn, writes=True)
+def deregister_task_definition(caller: Caller, *, task_definition: str) -> TaskDefinition:
+    """Make a revision INACTIVE: nothing new is started from it, services that run it keep it and may roll back to it."""
+    if split_definition(task_definition)[1] is None:
+        raise ClientError(
+            "Deregistering needs a revision: family:revision or an ARN.", fields={"taskDefinition": "needs a revision"}
+        )
+    row = find_definition(task_definition)
+    if row.status == TaskDefinition.Status.INACTIVE:
+        raise ClientError(f"The specified task definition is inactive: {row}.", fields={"taskDefinition": "is INACTIVE"})
+    row.status = TaskDefinition.Status.INACTIVE
+    row.deregistered_at = clock.now()
+    row.save(update_fields=["status", "deregistered_at"])
+    live.publish("taskdefs", f"taskdef:{row.family.name}")
+    return row

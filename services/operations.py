@@ -1,0 +1,334 @@
+"""Writes of services and their deployments. Tasks: `task_operations`; task definitions: `definitions`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db.models import F
+
+from access import audit
+from access.registry import Caller, Need, Params, operation
+from base import here
+from base.errors import ClientError, InvalidParameter, invalid, unsupported
+from base.tags import checked
+from clusters.models import Cluster
+from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
+from services import configuration
+from services.definitions import special_needs
+from services.lookup import (
+    cluster_of_service,
+    definition_arn,
+    find_active_service,
+    find_definition,
+    find_deployment,
+    find_revision,
+    find_service,
+    service_arn_of,
+)
+from services.models import Deployment, Service, ServiceRevision, TaskDefinition
+from services.rollout import begin_deployment, end_deployment, new_revision, request_stop, touch
+from services.scheduler.model import DeploymentStatus
+
+_NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}$")
+MOST_TASKS = 5000  # of one service, as ECS
+
+
+# ---- permissions -------------------------------------------------------------------------------
+
+
+def _new_service_arn(params: Params) -> str:
+    return here.service_arn(cluster_name(params["cluster"]), params["service_name"])
+
+
+def _context(params: Params) -> dict[str, str]:
+    """Condition keys: the cluster, and the task definition with its newest revision resolved."""
+    service = params.get("service") or params.get("service_name") or ""
+    found = {"ecs:cluster": here.cluster_arn(cluster_of_service(service, params["cluster"]))}
+    if params.get("task_definition"):
+        found["ecs:task-definition"] = definition_arn(params["task_definition"])
+    if params.get("desired_count") is not None:
+        found["slipway:desired-count"] = str(params["desired_count"])
+    return found
+
+
+def _needs_of_definition(caller: Caller, params: Params) -> Iterator[Need]:
+    """Whoever may not register host mounts may not deploy somebody else's revision that has them either."""
+    definition: TaskDefinition | None = None
+    if params.get("task_definition"):
+        definition = find_definition(params["task_definition"])
+    elif params.get("from_revision"):
+        service = find_service(params["service"], params["cluster"])
+        definition = find_revision(service, params["from_revision"]).task_definition
+    if definition is not None:
+        yield from special_needs(definition.document, definition.arn)
+
+
+def _deployment_service_arn(params: Params) -> str:
+    return find_deployment(params["service_deployment"]).arn
+
+
+def _deployment_owner(params: Params) -> list[str]:
+    return [find_deployment(params["service_deployment"]).service.arn]
+
+
+# ---- services ----------------------------------------------------------------------------------
+
+
+@operation("ecs:CreateService", resource=_new_service_arn, context=_context, extra=_needs_of_definition, writes=True)
+def create_service(
+    caller: Caller,
+    *,
+    service_name: str,
+    task_definition: str,
+    cluster: str = DEFAULT_CLUSTER,
+    desired_count: int = 1,
+    launch_type: str | None = None,
+    capacity_provider_strategy: Sequence[Mapping[str, Any]] | None = None,
+    deployment_configuration: Mapping[str, Any] | None = None,
+    network_configuration: Mapping[str, Any] | None = None,
+    placement_strategy: Sequence[Mapping[str, Any]] | None = None,
+    placement_constraints: Sequence[Mapping[str, Any]] | None = None,
+    health_check_grace_period_seconds: int = 0,
+    scheduling_strategy: str = "REPLICA",
+    propagate_tags: str = "NONE",
+    tags: Mapping[str, str] | None = None,
+) -> Service:
+    """Create a service and begin its first deployment. Nested parameters are in AWS form."""
+    if not isinstance(service_name, str) or not _NAME.match(service_name):
+        raise invalid("serviceName", "1 to 255 letters, digits, hyphens and underscores")
+    if scheduling_strategy != "REPLICA":
+        raise unsupported(f"schedulingStrategy {scheduling_strategy}", "Use REPLICA.")
+    if propagate_tags not in ("NONE", "SERVICE", "TASK_DEFINITION"):
+        raise invalid("propagateTags", "NONE, SERVICE or TASK_DEFINITION")
+    owner = find_cluster(cluster)
+    definition = find_definition(task_definition, active=True)
+    frozen = _frozen(
+        owner, definition, launch_type, capacity_provider_strategy, network_configuration, placement_strategy, placement_constraints
+    )
+    if Service.objects.filter(cluster=owner, name=service_name).exclude(status=Service.Status.INACTIVE).exists():
+        raise InvalidParameter(
+            f"Creation of service was not idempotent: {service_name} exists already in cluster {owner}.",
+            fields={"serviceName": "exists already"},
+        )
+    service = Service.objects.create(
+        cluster=owner,
+        name=service_name,
+        arn=here.service_arn(owner.name, service_name),
+        desired_count=_checked_count(desired_count),
+        deployment_configuration=configuration.deployment_configuration(deployment_configuration),
+        health_grace=_checked_grace(health_check_grace_period_seconds),
+        propagate_tags=propagate_tags,
+        tags=checked(tags),
+        created_by=caller.arn,
+    )
+    Cluster.objects.filter(pk=owner.pk).update(active_services=F("active_services") + 1)
+    begin_deployment(service, new_revision(service, definition, frozen, caller.arn), caller.arn)
+    return service
+
+
+@operation("ecs:UpdateService", resource=service_arn_of, context=_context, extra=_needs_of_definition, writes=True)
+def update_service(
+    caller: Caller,
+    *,
+    service: str,
+    cluster: str = DEFAULT_CLUSTER,
+    desired_count: int | None = None,
+    task_definition: str | None = None,
+    capacity_provider_strategy: Sequence[Mapping[str, Any]] | None = None,
+    deployment_configuration: Mapping[str, Any] | None = None,
+    network_configuration: Mapping[str, Any] | None = None,
+    placement_strategy: Sequence[Mapping[str, Any]] | None = None,
+    placement_constraints: Sequence[Mapping[str, Any]] | None = None,
+    health_check_grace_period_seconds: int | None = None,
+    force_new_deployment: bool = False,
+    propagate_tags: str | None = None,
+    from_revision: str | None = None,
+) -> Service:
+    """Scale, reconfigure or deploy. Whatever a service revision freezes (or `force_new_deployment`) begins a new
+    deployment; the rest takes effect at once. `from_revision` rolls back to that service revision, as it was frozen,
+    whether or not its task definition is still ACTIVE; the desired count stays.
+    """
+    row = find_active_service(service, cluster)
+    before = {"desiredCount": row.desired_count, "taskDefinition": str(current_revision(row).task_definition)}
+    if from_revision is not None and (task_definition or network_configuration or capacity_provider_strategy):
+        raise invalid("fromRevision", "a revision is deployed as it was frozen, without other changes")
+    if desired_count is not None:
+        row.desired_count = _checked_count(desired_count)
+    if deployment_configuration is not None:
+        row.deployment_configuration = configuration.deployment_configuration(
+            deployment_configuration, row.deployment_configuration
+        )
+    if health_check_grace_period_seconds is not None:
+        row.health_grace = _checked_grace(health_check_grace_period_seconds)
+    if propagate_tags is not None:
+        row.propagate_tags = propagate_tags
+    row.save(update_fields=["desired_count", "deployment_configuration", "health_grace", "propagate_tags"])
+    if row.deployment is not None and deployment_configuration is not None:
+        Deployment.objects.filter(pk=row.deployment_id).update(configuration=row.deployment_configuration)
+    if from_revision is not None:
+        begin_deployment(row, find_revision(row, from_revision), caller.arn, is_rollback=True)
+    else:
+        _deploy_if_changed(
+            row,
+            caller,
+            task_definition=task_definition,
+            capacity_provider_strategy=capacity_provider_strategy,
+            network_configuration=network_configuration,
+            placement_strategy=placement_strategy,
+            placement_constraints=placement_constraints,
+            force=force_new_deployment,
+        )
+    if row.desired_count != before["desiredCount"]:
+        audit.note_change("desiredCount", before["desiredCount"], row.desired_count)
+        Service.objects.filter(pk=row.pk).update(steady_since=None)
+    after = str(current_revision(row).task_definition)
+    if after != before["taskDefinition"]:
+        audit.note_change("taskDefinition", before["taskDefinition"], after)
+    touch(row)
+    return row
+
+
+@operation("ecs:DeleteService", resource=service_arn_of, writes=True)
+def delete_service(caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER, force: bool = False) -> Service:
+    """Stop everything of a service and make it INACTIVE. Without `force` only when it is scaled to zero."""
+    row = find_active_service(service, cluster)
+    if row.desired_count and not force:
+        raise InvalidParameter(
+            "The service cannot be stopped while it is scaled above 0.", fields={"force": "scale to 0 first, or use force"}
+        )
+    if row.deployment is not None:
+        end_deployment(row.deployment, DeploymentStatus.STOPPED, "The service was deleted.")
+    row.status, row.desired_count, row.deployment, row.steady_since = Service.Status.DRAINING, 0, None, None
+    row.save(update_fields=["status", "desired_count", "deployment", "steady_since"])
+    touch(row)
+    return row
+
+
+@operation(
+    "ecs:StopServiceDeployment", resource=_deployment_service_arn, owners=_deployment_owner, writes=True
+)
+def stop_service_deployment(caller: Caller, *, service_deployment: str, stop_type: str = "ROLLBACK") -> Deployment:
+    """End a deployment in progress. ROLLBACK: back to the last completed revision. ABORT: nothing more is started or
+    stopped; tasks lost afterwards are replaced from the last completed revision."""
+    if stop_type not in ("ROLLBACK", "ABORT"):
+        raise invalid("stopType", "ROLLBACK or ABORT")
+    found = find_deployment(service_deployment)
+    Service.objects.select_for_update().get(pk=found.service_id)
+    found = find_deployment(service_deployment)
+    request_stop(found, rollback=stop_type == "ROLLBACK")
+    return found
+
+
+def roll_back(caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER, to: str | None = None) -> Deployment:
+    """The one click: to the last completed revision, or to the one named. In mid-deployment it is
+    StopServiceDeployment with ROLLBACK, afterwards UpdateService from the frozen revision. Not an operation itself:
+    both it may become are."""
+    row = find_service(service, cluster)
+    target = rollback_target(row) if to is None else find_revision(row, to)
+    if target is None:
+        raise ClientError(f"{row.name} has no other completed revision to roll back to.")
+    if row.deployment is not None and row.completed_revision_id == target.pk and row.deployment.target_id != target.pk:
+        return stop_service_deployment(caller, service_deployment=row.deployment.arn, stop_type="ROLLBACK")
+    updated = update_service(caller, service=row.arn, cluster=row.cluster.name, from_revision=target.pk)
+    deployment = Service.objects.select_related("deployment").get(pk=updated.pk).deployment
+    assert deployment is not None
+    return deployment
+
+
+# ---- what they share ---------------------------------------------------------------------------
+
+
+def current_revision(service: Service) -> ServiceRevision:
+    """What the service is to run now: of the deployment in progress, else the last completed, else the newest."""
+    if service.deployment is not None:
+        return service.deployment.effective
+    if service.completed_revision is not None:
+        return service.completed_revision
+    newest = service.revisions.order_by("-number").first()
+    assert newest is not None  # a service is created with its first revision
+    return newest
+
+
+def rollback_target(service: Service) -> ServiceRevision | None:
+    """Where "roll back" goes by default: in mid-deployment to the last completed revision, otherwise to the one that
+    had completed before it. None where there is none."""
+    completed = service.completed_revision
+    if service.deployment is not None and completed is not None and service.deployment.target_id != completed.pk:
+        return completed
+    earlier = service.revisions.exclude(completed_at=None)
+    if completed is not None:
+        earlier = earlier.exclude(pk=completed.pk)
+    return earlier.select_related("task_definition__family").order_by("-completed_at").first()
+
+
+def _frozen(
+    cluster: Cluster,
+    definition: TaskDefinition,
+    launch_type: str | None,
+    strategy: Sequence[Mapping[str, Any]] | None,
+    network: Mapping[str, Any] | None,
+    placement_strategy: Sequence[Mapping[str, Any]] | None,
+    placement_constraints: Sequence[Mapping[str, Any]] | None,
+) -> dict[str, Any]:
+    """The configuration a service revision freezes, complete and checked."""
+    return {
+        **configuration.capacity(definition, launch_type, strategy),
+        "networkConfiguration": configuration.network_configuration(cluster, definition, network),
+        **configuration.placement(placement_strategy, placement_constraints),
+    }
+
+
+def _deploy_if_changed(
+    row: Service,
+    caller: Caller,
+    *,
+    task_definition: str | None,
+    capacity_provider_strategy: Sequence[Mapping[str, Any]] | None,
+    network_configuration: Mapping[str, Any] | None,
+    placement_strategy: Sequence[Mapping[str, Any]] | None,
+    placement_constraints: Sequence[Mapping[str, Any]] | None,
+    force: bool,
+) -> None:
+    """Begin a deployment where anything that a revision freezes differs from what the service is to run."""
+    current = current_revision(row)
+    before = current.configuration
+    definition = find_definition(task_definition, active=True) if task_definition else current.task_definition
+    network = network_configuration
+    if network is None and definition.document.get("networkMode") == "awsvpc":
+        network = before.get("networkConfiguration")
+    frozen = _frozen(
+        row.cluster,
+        definition,
+        None if capacity_provider_strategy else before.get("launchType"),
+        capacity_provider_strategy if capacity_provider_strategy is not None else before.get("capacityProviderStrategy"),
+        network,
+        placement_strategy if placement_strategy is not None else before.get("placementStrategy"),
+        placement_constraints if placement_constraints is not None else before.get("placementConstraints"),
+    )
+    if force or definition.pk != current.task_definition_id or frozen != before:
+        begin_deployment(row, new_revision(row, definition, frozen, caller.arn), caller.arn, force=force)
+
+
+def _checked_count(value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_TASKS:
+        raise invalid("desiredCount", f"a whole number from 0 to {MOST_TASKS}")
+    return value
+
+
+def _checked_grace(value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 2_147_483_647:
+        raise invalid("healthCheckGracePeriodSeconds", "a whole number of seconds, 0 or more")
+    return value
+
+
+__all__ = [
+    "create_service",
+    "current_revision",
+    "delete_service",
+    "roll_back",
+    "rollback_target",
+    "stop_service_deployment",
+    "update_service",
+]

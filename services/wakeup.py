@@ -1,0 +1,52 @@
+"""Waking the control loop: a due time in the row, a message on commit.
+
+The row is the truth, the message only spares the wait for the sweep. While a row is due already, its message is
+on its way (or the sweep will send one), so a burst of events costs one message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db.models import Q
+
+from base import clock, jobs_by_name
+from services.models import Service, Task
+
+RECONCILE = "services.reconcile_service"
+DRIVE = "services.drive_task"
+
+
+def _not_due(now: datetime) -> Q:
+    return Q(wake_at=None) | Q(wake_at__gt=now)
+
+
+def wake_service(service_id: int, *, delay: float = 0.0) -> None:
+    """Have the service planned anew, as soon as the current transaction has committed."""
+    now = clock.now()
+    if Service.objects.filter(_not_due(now), pk=service_id).update(wake_at=now):
+        jobs_by_name.send_on_commit(RECONCILE, service_id, delay=delay)
+
+
+def wake_services(service_ids: Iterable[int]) -> None:
+    for service_id in sorted(set(service_ids)):
+        wake_service(service_id)
+
+
+def wake_task(task_id: str) -> None:
+    """Have the task looked at by its driver."""
+    now = clock.now()
+    if Task.objects.filter(_not_due(now), pk=task_id).exclude(status="STOPPED").update(wake_at=now):
+        jobs_by_name.send_on_commit(DRIVE, task_id)
+
+
+def wake_tasks(task_ids: Iterable[str]) -> None:
+    """As wake_task, for many in two statements."""
+    now = clock.now()
+    ids = list(task_ids)
+    due = list(
+        Task.objects.filter(_not_due(now), pk__in=ids).exclude(status="STOPPED").values_list("pk", flat=True)
+    )
+    Task.objects.filter(pk__in=due).update(wake_at=now)
+    jobs_by_name.send_many_on_commit(DRIVE, due)
