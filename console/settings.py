@@ -27,6 +27,10 @@ SLIPWAY_PORT: int = env.int("PORT", default=8000)
 SLIPWAY_ADMIN_PASSWORD: str = env.str("SLIPWAY_ADMIN_PASSWORD", default="")
 # The address people type, when it is not http://SLIPWAY_BIND:PORT (behind a proxy, with TLS, by name).
 SLIPWAY_URL: str = env.str("SLIPWAY_URL", default="").rstrip("/")
+# Engine addresses beyond unix:// and tcp:// that may be registered: "fake" in tests and benchmarks.
+SLIPWAY_EXTRA_ENGINE_SCHEMES: list[str] = env.list("SLIPWAY_EXTRA_ENGINE_SCHEMES", default=[])
+# Lines of a container's log that are kept; older ones go.
+SLIPWAY_LOG_LINES: int = env.int("SLIPWAY_LOG_LINES", default=10_000)
 # Which of our processes this is: web, worker, beat, watcher; "" for a command.
 SLIPWAY_ROLE: str = env.str("SLIPWAY_ROLE", default="")
 # Processes and threads of one installation on one machine.
@@ -35,15 +39,22 @@ SLIPWAY_JOB_THREADS: int = env.int("SLIPWAY_JOB_THREADS", default=8)
 
 # --- Django -------------------------------------------------------------------------------------
 DEBUG: bool = env.bool("DEBUG", default=False)
-SECRET_KEY: str = env.str("SLIPWAY_SECRET_KEY", default="") or keys.read_or_create(HOME.keys / "secret_key")
+SECRET_KEY: str = env.str("SLIPWAY_SECRET_KEY", default="") or keys.read_or_create(
+    HOME.keys / "secret_key", keys.signing_key
+)
+# Keys of what is encrypted at rest. The first encrypts, all decrypt; one a line in the file.
+SLIPWAY_DATA_KEYS: list[str] = (
+    env.list("SLIPWAY_DATA_KEYS", default=[])
+    or keys.read_or_create(HOME.keys / "data_keys", keys.data_key).split()
+)
 ROOT_URLCONF = "console.urls"
 ASGI_APPLICATION = "console.asgi.application"
 AUTH_USER_MODEL = "access.User"
 AUTHENTICATION_BACKENDS = ["access.backends.PasswordBackend"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-LOGIN_URL = "/sign-in"
+LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "/sign-in"
+LOGOUT_REDIRECT_URL = "sign-in"
 
 INSTALLED_APPS = [
     "base",
@@ -89,6 +100,7 @@ TEMPLATES = [
                 "django.template.context_processors.i18n",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "console.web.context.shell",
             ],
         },
     }
@@ -136,6 +148,7 @@ SESSION_SAVE_EVERY_REQUEST = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "console.web.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -165,7 +178,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "console.web.storage.AssetsStorage"
     },
 }
 WHITENOISE_ALLOW_ALL_ORIGINS = False

@@ -39,7 +39,9 @@ def probe(address: str | None = None, timeout: float = 3.0) -> Probe:
     """Ask the engine for its version and facts. Never raises; a refusal is told in `problem`."""
     address = address or endpoint()
     if address.startswith("ssh://"):
-        return Probe(address, "an ssh:// address cannot be checked here; use `docker -H " + address + " info`")
+        return Probe(
+            address, "an ssh:// address cannot be checked here; use `docker -H " + address + " info`"
+        )
     try:
         version = _get(address, "/version", timeout)
         return Probe(
@@ -97,5 +99,7 @@ def _connection(address: str, timeout: float) -> http.client.HTTPConnection:
         certificates = Path(os.environ.get("DOCKER_CERT_PATH", "~/.docker")).expanduser()
         context = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
         context.load_cert_chain(str(certificates / "cert.pem"), str(certificates / "key.pem"))
-        return http.client.HTTPSConnection(parts.hostname, parts.port or 2376, timeout=timeout, context=context)
+        return http.client.HTTPSConnection(
+            parts.hostname, parts.port or 2376, timeout=timeout, context=context
+        )
     return http.client.HTTPConnection(parts.hostname, parts.port or 2375, timeout=timeout)

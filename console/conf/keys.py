@@ -5,12 +5,24 @@ Called by: `console.settings`. Standard library only.
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 
-def read_or_create(path: Path, length: int = 64) -> str:
+def signing_key() -> str:
+    """For Django's signatures (sessions, CSRF)."""
+    return secrets.token_urlsafe(64)
+
+
+def data_key() -> str:
+    """For encryption at rest: 32 bytes in the base64 that Fernet reads."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii")
+
+
+def read_or_create(path: Path, make: Callable[[], str]) -> str:
     """The secret kept in `path` (0600), made at the first call. Several processes may call at once: one wins.
 
     Raises OSError where the directory cannot be written.
@@ -24,7 +36,7 @@ def read_or_create(path: Path, length: int = 64) -> str:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_urlsafe(length) + "\n")
+            file.write(make() + "\n")
         # link() fails when the name exists, so a slower process reads the winner's key, never half of one.
         os.link(draft, path)
     except FileExistsError:

@@ -33,6 +33,8 @@ class Spec:
     env: Mapping[str, str] = field(default_factory=dict)
     pass_fds: tuple[int, ...] = ()
     stop_seconds: float = 8.0
+    # Its lines go to its file only, not to the terminal.
+    quiet: bool = False
 
 
 class Child:
@@ -68,7 +70,9 @@ class Child:
             try:
                 await asyncio.wait_for(process.wait(), self.spec.stop_seconds)
             except TimeoutError:
-                self._say(f"did not end within {self.spec.stop_seconds:g} s; killed (its work is picked up again)")
+                self._say(
+                    f"did not end within {self.spec.stop_seconds:g} s; killed (its work is picked up again)"
+                )
                 _signal_group(process.pid, signal.SIGKILL)
         if self._running is not None:
             await self._running
@@ -141,7 +145,8 @@ class Child:
         text = raw.decode("utf-8", "replace").rstrip()
         if text:
             self._log.line(text)
-            self._terminal.line(self.spec.name, text)
+            if not self.spec.quiet:
+                self._terminal.line(self.spec.name, text)
 
     def _say(self, text: str) -> None:
         line = f"{self.spec.name} {text}"

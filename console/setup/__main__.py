@@ -13,7 +13,9 @@ from console.setup.report import Problem, say
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python3 -m console.setup", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python3 -m console.setup", description=(__doc__ or "").splitlines()[0]
+    )
     parser.add_argument("--dev", action="store_true", help="also what the tests and linters need")
     options = parser.parse_args()
     try:

@@ -18,7 +18,11 @@ _STAMP = BASE_DIR / "staticfiles" / ".slipway-stamp"
 
 def ensure(*, dev: bool) -> None:
     """Fetch the pinned browser packages and collect every static file, unless nothing changed. Raises Problem."""
-    vendor = [str(python.PROGRAM), str(BASE_DIR / "scripts" / "vendor_assets.py"), *(["--with-dev"] if dev else [])]
+    vendor = [
+        str(python.PROGRAM),
+        str(BASE_DIR / "scripts" / "vendor_assets.py"),
+        *(["--with-dev"] if dev else []),
+    ]
     path = f"{python.VENV / 'bin'}:{os.environ.get('PATH', os.defpath)}"
     current = _current(dev)
     if not stamps.fresh(_STAMP, current):
@@ -27,14 +31,25 @@ def ensure(*, dev: bool) -> None:
             python.install_extra(_NODE)
         run(vendor, what="fetching browser packages", env={"PATH": path}, cwd=BASE_DIR)
         say("collecting static files")
-        collect = [str(python.PROGRAM), "manage.py", "collectstatic", "--noinput", "--clear", "--verbosity", "0"]
-        # The command needs a secret key to load the settings, not to do its work: none is made for it.
-        run(collect, what="collectstatic", cwd=BASE_DIR, env={"SLIPWAY_SECRET_KEY": "collectstatic"})
+        collect = [
+            str(python.PROGRAM),
+            "manage.py",
+            "collectstatic",
+            "--noinput",
+            "--clear",
+            "--verbosity",
+            "0",
+        ]
+        # The command needs keys to load the settings, not to do its work: none are made for it.
+        keyless = {"SLIPWAY_SECRET_KEY": "collectstatic", "SLIPWAY_DATA_KEYS": "none"}
+        run(collect, what="collectstatic", cwd=BASE_DIR, env=keyless)
         stamps.write(_STAMP, _current(dev))
 
 
 def _vendored(vendor: list[str]) -> bool:
-    return subprocess.run([*vendor, "--check"], capture_output=True, check=False, cwd=BASE_DIR).returncode == 0
+    return (
+        subprocess.run([*vendor, "--check"], capture_output=True, check=False, cwd=BASE_DIR).returncode == 0
+    )
 
 
 def _current(dev: bool) -> str:
@@ -46,5 +61,9 @@ def _current(dev: bool) -> str:
             found = Path(directory, name)
             status = found.stat()
             facts.append(f"{found.relative_to(BASE_DIR)}:{status.st_size}:{status.st_mtime_ns}")
-    inputs = [BASE_DIR / "package-lock.json", BASE_DIR / "requirements.txt", BASE_DIR / "scripts" / "vendor_assets.py"]
+    inputs = [
+        BASE_DIR / "package-lock.json",
+        BASE_DIR / "requirements.txt",
+        BASE_DIR / "scripts" / "vendor_assets.py",
+    ]
     return stamps.digest(inputs, *facts)

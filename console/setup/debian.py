@@ -56,7 +56,11 @@ def is_static(program: Path) -> bool:
 
 
 NEEDS = (
-    Need("Python's virtual environments", ("python3-venv",), lambda: bool(importlib.util.find_spec("ensurepip"))),
+    Need(
+        "Python's virtual environments",
+        ("python3-venv",),
+        lambda: bool(importlib.util.find_spec("ensurepip")),
+    ),
     Need(
         "certificates of package servers",
         ("ca-certificates",),
@@ -100,9 +104,13 @@ def install_missing(*, dev: bool) -> None:
         say(f"missing: {' '.join(need.packages)} ({need.why})")
     command = "apt-get install -y --no-install-recommends " + " ".join(packages)
     if shutil.which("apt-get") is None:
-        raise Problem("this is not Debian (no apt-get). Install yourself what is named above, then run this again.")
+        raise Problem(
+            "this is not Debian (no apt-get). Install yourself what is named above, then run this again."
+        )
     if os.getuid() != 0:
-        raise Problem(f"installing needs root. Run: sudo apt-get update && sudo {command}\nthen run this again.")
+        raise Problem(
+            f"installing needs root. Run: sudo apt-get update && sudo {command}\nthen run this again."
+        )
     had_redis = _program("redis-server")()
     say("installing with apt-get: " + " ".join(packages))
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
@@ -116,5 +124,8 @@ def _stop_system_redis() -> None:
     """Debian starts a Redis on a TCP port when it installs one. Ours is private, on a unix socket; we asked for the
     program only, so the service that came with it goes."""
     if Path("/run/systemd/system").is_dir():
-        run(["systemctl", "disable", "--now", "redis-server"], what="stopping Debian's own redis-server service")
+        run(
+            ["systemctl", "disable", "--now", "redis-server"],
+            what="stopping Debian's own redis-server service",
+        )
         say("Debian's redis-server service was stopped and disabled; Slipway runs a private one")

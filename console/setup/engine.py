@@ -39,9 +39,13 @@ def ensure_running() -> None:
 
 
 def _start_detached() -> None:
-    program = shutil.which("dockerd", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin:/usr/local/sbin")
+    program = shutil.which(
+        "dockerd", path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin:/usr/local/sbin"
+    )
     if program is None:
-        raise Problem("dockerd was not found although it should be installed; apt-get install --reinstall docker.io")
+        raise Problem(
+            "dockerd was not found although it should be installed; apt-get install --reinstall docker.io"
+        )
     say(f"starting Docker Engine (dockerd, detached; its log is {LOG})")
     descriptor = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -66,4 +70,6 @@ def _wait() -> None:
             say(f"Docker Engine {answer.version} answers")
             return
         time.sleep(0.2)
-    raise Problem(f"Docker Engine did not answer within {_START_SECONDS} s. Its last words are in {LOG} or journalctl.")
+    raise Problem(
+        f"Docker Engine did not answer within {_START_SECONDS} s. Its last words are in {LOG} or journalctl."
+    )

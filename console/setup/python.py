@@ -53,4 +53,6 @@ def _works() -> bool:
     """Whether .venv's interpreter still runs; an upgraded or removed system Python leaves a dead link."""
     if not PROGRAM.exists():
         return False
-    return subprocess.run([str(PROGRAM), "-c", "import pip"], capture_output=True, check=False).returncode == 0
+    return (
+        subprocess.run([str(PROGRAM), "-c", "import pip"], capture_output=True, check=False).returncode == 0
+    )

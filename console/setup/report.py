@@ -17,7 +17,9 @@ def say(text: str) -> None:
     print(f"slipway: {text}", flush=True)
 
 
-def run(command: Sequence[str], *, what: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
+def run(
+    command: Sequence[str], *, what: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> None:
     """Run it quietly; on failure raise Problem with its last lines. The whole output is nobody's reading otherwise."""
     environment = {**os.environ, **(env or {})}
     tail: deque[str] = deque(maxlen=15)

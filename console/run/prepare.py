@@ -1,0 +1,76 @@
+"""What must be true before the processes start: database migrated, first administrator, local engine registered.
+
+Called by: `console.run.supervisor`, and as `manage.py prepare` by container entrypoints.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from access.setup import ensure_administrator
+from clusters.operations import ensure_defaults
+from console.conf import engine_probe
+
+ADMINISTRATOR = "admin"
+_KEPT_BACKUPS = 3
+
+Say = Callable[[str], None]
+
+
+def prepare(say: Say) -> str | None:
+    """Bring the installation up to this version of the code. Idempotent.
+
+    Returns the administrator's generated password when this call made the account without being given one: it is
+    not kept anywhere, so the caller must show it. Raises what Django raises when the database cannot be reached.
+    """
+    try:
+        _migrate(say)
+        ensure_defaults(engine_probe.endpoint())
+        given = settings.SLIPWAY_ADMIN_PASSWORD
+        password = given or secrets.token_urlsafe(12)
+        created = ensure_administrator(ADMINISTRATOR, password)
+        return password if created and not given else None
+    finally:
+        # The processes are started next: none of them may share this connection.
+        connection.close()
+
+
+def _migrate(say: Say) -> None:
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if not plan:
+        return
+    if executor.loader.applied_migrations:
+        say(f"upgrading the database ({len(plan)} migrations)")
+        _back_up(say)
+    else:
+        say("making the database")
+    call_command("migrate", interactive=False, verbosity=0)
+
+
+def _back_up(say: Say) -> None:
+    """A copy of an SQLite database before it is changed; the last three are kept. PostgreSQL has tools of its own."""
+    if connection.vendor != "sqlite":
+        return
+    source = Path(str(connection.settings_dict["NAME"]))
+    if not source.is_file():
+        return
+    folder = settings.HOME.root / "backups"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    target = folder / time.strftime("slipway-%Y%m%d-%H%M%S.sqlite3", time.gmtime())
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+    target.chmod(0o600)
+    for stale in sorted(folder.glob("slipway-*.sqlite3"))[:-_KEPT_BACKUPS]:
+        stale.unlink()
+    say(f"a copy of it as it was: {target}")
