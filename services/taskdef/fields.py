@@ -253,7 +253,7 @@ DOCUMENT = Struct({
     ),
     "volumes": Field(ListOf(VOLUME, unique=("name",)), "what its containers may mount", default=[]),
     "placementConstraints": Field(
-        ListOf(PLACEMENT_CONSTRAINT, maximum=10), "which instances may run it", default=[]
+        ListOf(PLACEMENT_CONSTRAINT, maximum=10, unique=("expression",)), "which instances may run it", default=[]
     ),
     "runtimePlatform": Field(RUNTIME_PLATFORM, "the machines it runs on", drop_empty=True),
     "tags": Field(ListOf(TAG, maximum=50, unique=("key",)), "tags of the revision", drop_empty=True),
