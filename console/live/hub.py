@@ -1,0 +1,111 @@
+"""One subscription to Redis per web process, shared by every open page of it.
+
+A page is a Listener: a set of topics and those of them that changed since it was last told. Events that come faster
+than a page takes them fall together, so nothing can pile up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+from weakref import WeakKeyDictionary
+
+import redis.asyncio as redis
+from django.conf import settings
+from redis.exceptions import RedisError
+
+from base.live import CHANNEL
+
+log = logging.getLogger(__name__)
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 10.0
+
+
+class Listener:
+    """What one stream waits for. `state`: True while the hub hears Redis, None before it is known."""
+
+    def __init__(self, topics: Iterable[str], state: bool | None) -> None:
+        self.topics = frozenset(topics)
+        self.changed: set[str] = set()
+        self.state = state
+        self.wake = asyncio.Event()
+
+    def take(self) -> list[str]:
+        found, self.changed = sorted(self.changed), set()
+        return found
+
+
+class Hub:
+    """Runs while there are listeners."""
+
+    def __init__(self) -> None:
+        self._by_topic: dict[str, set[Listener]] = defaultdict(set)
+        self._listeners: set[Listener] = set()
+        self._task: asyncio.Task[None] | None = None
+        self.connected: bool | None = None
+
+    @contextlib.contextmanager
+    def listen(self, topics: Iterable[str]) -> Iterable[Listener]:  # type: ignore[misc]
+        listener = Listener(topics, self.connected)
+        self._listeners.add(listener)
+        for topic in listener.topics:
+            self._by_topic[topic].add(listener)
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+            for topic in listener.topics:
+                self._by_topic[topic].discard(listener)
+                if not self._by_topic[topic]:
+                    del self._by_topic[topic]
+            if not self._listeners and self._task is not None:
+                self._task.cancel()
+                self._task, self.connected = None, None
+
+    async def _run(self) -> None:
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                async with redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=20) as client:
+                    async with client.pubsub(ignore_subscribe_messages=False) as pubsub:
+                        await pubsub.psubscribe(f"{CHANNEL}*")
+                        async for message in pubsub.listen():
+                            if message["type"] == "psubscribe":
+                                # Only now is anything heard: what changed before is for the pages to fetch.
+                                self._tell_state(True)
+                                wait = _FIRST_WAIT
+                            elif message["type"] == "pmessage":
+                                self._tell(message["data"])
+            except (RedisError, OSError, TimeoutError) as error:
+                log.warning("live pages: Redis is not heard (%s); trying again in %.1f s", error, wait)
+            self._tell_state(False)
+            await asyncio.sleep(wait)
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def _tell(self, data: bytes | str) -> None:
+        try:
+            topic = json.loads(data)["topic"]
+        except (ValueError, KeyError, TypeError):
+            return
+        for listener in self._by_topic.get(topic, ()):
+            listener.changed.add(topic)
+            listener.wake.set()
+
+    def _tell_state(self, connected: bool) -> None:
+        self.connected = connected
+        for listener in self._listeners:
+            listener.state = connected
+            listener.wake.set()
+
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def hub() -> Hub:
+    """The hub of the running event loop."""
+    return _hubs.setdefault(asyncio.get_running_loop(), Hub())

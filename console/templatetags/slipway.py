@@ -1,0 +1,445 @@
+"""The console's components as template tags: `{% load slipway %}`. How to use each: docs/console-components.md.
+
+Tags that take a body are block tags; the others include a partial of templates/components/.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.contrib.messages.storage.base import Message
+from django.core.paginator import Page
+from django.forms import BoundField, CheckboxInput, Select, Textarea
+from django.template import Context
+from django.template.loader import render_to_string
+from django.utils import timezone
+from django.utils.html import conditional_escape, format_html, json_script
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import slugify
+
+from console.web import drawing, words
+from console.web.context import strings as page_strings
+from console.web.icons import TONE_ICONS
+from console.web.icons import icon as draw_icon
+from console.web.parts import Change, Crumb, Host, Lane, LogSource, May, Stage, Tab
+
+register = template.Library()
+
+register.simple_tag(draw_icon, name="icon")
+
+
+def _render(partial: str, context: Context, /, **values: Any) -> SafeString:
+    """A partial with `values`, the request and the CSRF token, and nothing else of the page's context."""
+    inner = {"request": context.get("request"), "csrf_token": context.get("csrf_token"), **values}
+    return mark_safe(render_to_string(f"components/{partial}.html", inner).strip())  # noqa: S308 (a template's output)
+
+
+# --- words and figures ---------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def state(status: str, label: str = "", tone: str = "", live: bool | None = None) -> SafeString:
+    """A badge for a status of ECS's; `label`, `tone` and `live` overrule what the status implies."""
+    known_tone, moving, known_label = words.state(str(status))
+    pulse = " live" if (moving if live is None else live) else ""
+    return format_html('<span class="st {}{}">{}</span>', tone or known_tone, pulse, label or known_label)
+
+
+@register.inclusion_tag("components/count.html")
+def count(value: int | None, total: int | None = None, label: str = "") -> dict[str, Any]:
+    """`4 of 6`, coloured when short of the total; `label` follows ("healthy")."""
+    short = "" if total is None or value is None or value >= total else ("none" if value == 0 else "short")
+    return {"value": value, "total": total, "label": label, "short": short}
+
+
+@register.inclusion_tag("components/arn.html")
+def arn(value: str, text: str = "") -> dict[str, str]:
+    """An ARN or id that copies itself on a click; shown as `text`, or its part after the last slash."""
+    shown = text or (value.rsplit("/", 1)[-1].rsplit(":", 1)[-1] if value.startswith("arn:") else value)
+    return {"value": value, "text": shown}
+
+
+@register.inclusion_tag("components/copy.html")
+def copy(value: str, label: str = "") -> dict[str, str]:
+    """A button that copies `value`, without showing it."""
+    return {"value": value, "label": label}
+
+
+@register.inclusion_tag("components/time.html")
+def when(moment: datetime | None, style: str = "ago", empty: str = "–") -> dict[str, Any]:
+    """A moment: style "ago" (live), "fine" (live, two units), "clock" (14:03:41), "date", or "since" (live, a
+    duration without "ago"). The absolute time shows on hover."""
+    if moment is None:
+        return {"empty": empty}
+    seconds = (timezone.now() - moment).total_seconds()
+    local = timezone.localtime(moment)
+    text = {
+        "ago": lambda: words.ago(moment),
+        "fine": lambda: words.ago(moment, parts=2),
+        "clock": lambda: local.strftime("%H:%M:%S"),
+        "date": lambda: local.strftime("%Y-%m-%d %H:%M"),
+        "since": lambda: words.duration(int(seconds)),
+    }[style]()
+    return {"moment": moment.isoformat(), "title": words.absolute(moment), "style": style, "text": text}
+
+
+@register.simple_tag
+def took(start: datetime | None, end: datetime | None, empty: str = "") -> str:
+    """The duration between two moments; up to now when there is no end yet."""
+    if start is None:
+        return empty
+    return words.duration(((end or timezone.now()) - start).total_seconds())
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    return "" if seconds is None else words.duration(float(seconds))
+
+
+@register.filter
+def bytes(amount: float | None) -> str:
+    return "" if amount is None else words.plain_bytes(amount)
+
+
+@register.filter
+def mib(amount: float | None) -> str:
+    """An amount in MiB, in the unit that reads best."""
+    return "" if amount is None else words.plain_bytes(float(amount) * 1024 * 1024)
+
+
+@register.filter
+def unlocalized(value: float) -> str:
+    """A number as SVG wants it, whatever the reader's language."""
+    return f"{value:g}"
+
+
+@register.filter
+def tone_of(status: str) -> str:
+    return words.state(str(status))[0]
+
+
+# --- structures ------------------------------------------------------------------------------------------
+
+
+@register.inclusion_tag("components/crumbs.html")
+def crumbs(*steps: Crumb | str) -> dict[str, Any]:
+    """The path above the title. Strings are plain last steps; a list of Crumb may be given instead."""
+    flat: list[Crumb] = []
+    for step in steps:
+        flat.extend([Crumb(step)] if isinstance(step, str) else [step] if isinstance(step, Crumb) else list(step))
+    return {"steps": flat}
+
+
+@register.inclusion_tag("components/tabs.html")
+def tabs(items: Sequence[Tab], current: str, label: str = "") -> dict[str, Any]:
+    return {"items": items, "current": current, "label": label}
+
+
+@register.inclusion_tag("components/stages.html")
+def stages(items: Sequence[Stage]) -> dict[str, Any]:
+    return {"items": items}
+
+
+@register.inclusion_tag("components/lanes.html")
+def lanes(items: Sequence[Lane]) -> dict[str, Any]:
+    return {"items": items}
+
+
+@register.inclusion_tag("components/diff.html")
+def diff(changes: Iterable[Change], show_same: bool = False) -> dict[str, Any]:
+    """Differences as before → after; equal ones are left out unless `show_same`."""
+    return {"changes": [change for change in changes if show_same or not change.same]}
+
+
+@register.inclusion_tag("components/meter.html")
+def meter(used: float | None, total: float, label: str = "", reserved: float | None = None, caption: str = "") -> dict[str, Any]:
+    """A bar of what is reserved and used of a total. Amber from 80 % reserved or used, red when full."""
+    return drawing.meter(used, total, reserved) | {"label": label, "caption": caption}
+
+
+@register.inclusion_tag("components/progress.html")
+def progress(done: float, total: float, label: str, tone: str = "") -> dict[str, Any]:
+    """Long work in numbers: `2 of 5 pulled`."""
+    return {"percent": drawing.share(done, total), "done": done, "total": total, "label": label, "tone": tone}
+
+
+@register.inclusion_tag("components/sparkline.html")
+def sparkline(values: Sequence[float | None], tone: str = "new", label: str = "", top: float | None = None) -> dict[str, Any]:
+    """A small line drawn by the server. `label` says what it shows; `top` fixes the scale's end."""
+    return drawing.sparkline(values, top) | {"tone": tone, "label": label}
+
+
+@register.inclusion_tag("components/hosts.html")
+def hosts(items: Sequence[Host]) -> dict[str, Any]:
+    """The map of instances with their tasks in proportion."""
+    return {"items": [drawing.host(item) for item in items]}
+
+
+@register.inclusion_tag("components/chart.html")
+def chart(source: str, title: str, height: int = 190, group: str = "page") -> dict[str, Any]:
+    """A chart that loads `source` (JSON, see parts.ChartData) when it comes into view. Charts of one `group` share
+    their cursor and time range."""
+    return {"source": source, "title": title, "height": height, "group": group}
+
+
+@register.inclusion_tag("components/log.html")
+def log(source: LogSource, label: str = "") -> dict[str, Any]:
+    return {"source": source, "label": label, "id": f"log-{slugify(source.name)}"}
+
+
+@register.inclusion_tag("components/cli.html")
+def cli(command: str) -> dict[str, str]:
+    """The equivalent AWS CLI command, copied with one click."""
+    return {"command": command}
+
+
+# --- actions and forms -------------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def button(
+    context: Context,
+    label: str,
+    *,
+    href: str = "",
+    post: str = "",
+    dialog: str = "",
+    submit: bool = False,
+    icon: str = "",
+    kind: str = "",
+    size: str = "",
+    may: May | None = None,
+    values: Mapping[str, str] | None = None,
+    name: str = "",
+    value: str = "",
+) -> SafeString:
+    """A button that goes to `href`, posts to `post` (with `values`), opens `dialog`, or submits its form. When
+    `may` refuses, it is shown disabled with the missing permission or the reason. `kind`: primary, undo, danger,
+    quiet; `size`: sm, lg."""
+    classes = " ".join(part for part in ("btn", f"btn-{kind}" if kind else "", f"btn-{size}" if size else "") if part)
+    return _render(
+        "button",
+        context,
+        label=label,
+        href=href,
+        post=post,
+        dialog=dialog,
+        submit=submit,
+        icon=icon,
+        classes=classes,
+        refused=may is not None and not may.allowed,
+        may=may,
+        values=values or {},
+        name=name,
+        value=value,
+    )
+
+
+@register.simple_tag
+def field(bound: BoundField, hint: str = "", placeholder: str = "", mono: bool = False) -> SafeString:
+    """A form field with label, widget, help and errors, tied together for screen readers."""
+    widget = bound.field.widget
+    checkbox = isinstance(widget, CheckboxInput)
+    css = "form-check-input" if checkbox else "form-select" if isinstance(widget, Select) else "form-control"
+    attrs: dict[str, str] = {"class": " ".join([css, "mono" if mono else "", "is-invalid" if bound.errors else ""]).strip()}
+    if placeholder:
+        attrs["placeholder"] = placeholder
+    if isinstance(widget, Textarea):
+        attrs.setdefault("rows", str(widget.attrs.get("rows", 6)))
+        attrs["spellcheck"] = "false"
+    described = [f"{bound.auto_id}_helptext"] if (hint or bound.help_text) else []
+    described += [f"{bound.auto_id}_errors"] if bound.errors else []
+    if described:
+        attrs["aria-describedby"] = " ".join(described)
+    if bound.errors:
+        attrs["aria-invalid"] = "true"
+    drawn = bound.as_widget(attrs=attrs)
+    values = {"bound": bound, "drawn": drawn, "hint": hint or bound.help_text, "checkbox": checkbox}
+    return mark_safe(render_to_string("components/field.html", values))  # noqa: S308
+
+
+@register.inclusion_tag("components/errors.html")
+def errors(messages: Iterable[str], id: str = "") -> dict[str, Any]:
+    """A field's errors, or those of a whole form."""
+    return {"messages": list(messages), "id": id}
+
+
+@register.simple_tag(takes_context=True)
+def pagination(context: Context, page: Page[Any], noun: str = "") -> SafeString:
+    """Previous, next and where one is; keeps the rest of the query string. Nothing for a single page."""
+    return _render("pagination", context, page=page, noun=noun)
+
+
+@register.simple_tag(takes_context=True)
+def sort(context: Context, key: str, label: str, cls: str = "", default: bool = False) -> SafeString:
+    """A table heading that sorts by `?sort=key`, then `-key`."""
+    request = context["request"]
+    current = request.GET.get("sort", key if default else "")
+    direction = {key: "ascending", f"-{key}": "descending"}.get(current, "")
+    query = request.GET.copy()
+    query.pop("page", None)
+    query["sort"] = f"-{key}" if direction == "ascending" else key
+    return _render("sort", context, label=label, direction=direction, query=query.urlencode(), cls=cls)
+
+
+@register.simple_tag(takes_context=True)
+def chips(context: Context, name: str, choices: Sequence[Any], label: str) -> SafeString:
+    """Filter chips for `?name=`; `choices` are parts.Choice; the empty value means all."""
+    request = context["request"]
+    current = request.GET.get(name, "")
+    drawn = []
+    for choice in choices:
+        query = request.GET.copy()
+        query.pop("page", None)
+        query.pop(name, None)
+        if choice.value:
+            query[name] = choice.value
+        drawn.append({"choice": choice, "query": query.urlencode(), "current": choice.value == current})
+    return _render("chips", context, items=drawn, label=label)
+
+
+@register.simple_tag(takes_context=True)
+def search_box(context: Context, placeholder: str, name: str = "q") -> SafeString:
+    """A search form for `?q=` that keeps the other filters and searches while one types."""
+    request = context["request"]
+    kept = [(key, value) for key, value in request.GET.items() if key not in {name, "page"}]
+    return _render("search_box", context, placeholder=placeholder, name=name, kept=kept, query=request.GET.get(name, ""))
+
+
+# --- containers ---------------------------------------------------------------------------------------------
+
+
+@register.simple_block_tag(takes_context=True)
+def card(context: Context, content: str, title: str = "", aside: str = "", id: str = "", cls: str = "", pad: bool = True) -> SafeString:
+    """A card with a heading; `pad=False` for tables and lists that reach the edges."""
+    return _render("card", context, content=content, title=title, aside=aside, id=id, cls=cls, pad=pad)
+
+
+@register.simple_block_tag
+def note(content: str, tone: str = "", icon: str = "") -> SafeString:
+    """A sentence that explains: what is waited for, what will happen, what went wrong."""
+    sign = draw_icon(icon or TONE_ICONS.get(tone, "info-circle"))
+    role = mark_safe(' role="alert"') if tone == "bad" else ""
+    return format_html('<div class="note {}"{}>{}<div class="body">{}</div></div>', tone, role, sign, content)
+
+
+@register.simple_block_tag
+def moment(content: str, title: str, tone: str = "", badge: str = "", status: str = "", live: bool = False, took: str = "") -> SafeString:
+    """One entry of a `<ol class="tl">`; the body is the line under the title, `{% act %}` in it goes to the right."""
+    detail, _, actions = content.partition("<!--act-->")
+    sign = state(status, badge) if status else (state("", badge, tone or "old") if badge else "")
+    values = {"title": title, "tone": tone or (words.state(status)[0] if status else "old"), "sign": sign, "live": live or (bool(status) and words.state(status)[1]), "took": took}
+    values |= {"detail": mark_safe(detail.strip()), "actions": mark_safe(actions.strip())}  # noqa: S308
+    return mark_safe(render_to_string("components/moment.html", values))  # noqa: S308
+
+
+@register.simple_tag
+def act() -> SafeString:
+    """Inside `{% moment %}`: what follows are its buttons."""
+    return mark_safe("<!--act-->")
+
+
+@register.simple_block_tag(takes_context=True)
+def confirm(
+    context: Context,
+    content: str,
+    id: str,
+    title: str,
+    action: str,
+    label: str,
+    tone: str = "",
+    name: str = "",
+    values: Mapping[str, str] | None = None,
+) -> SafeString:
+    """A dialog that says what will happen and posts to `action`. With `name`, that text must be typed first: only for
+    what nothing can bring back."""
+    kind = "danger btn-solid" if tone == "danger" else "primary"
+    return _render("confirm", context, content=content, id=id, title=title, action=action, label=label, kind=kind, name=name, values=values or {})
+
+
+@register.simple_block_tag(takes_context=True)
+def empty(context: Context, content: str, title: str, icon: str = "box", cli: str = "", slim: bool = False) -> SafeString:
+    """An empty list that teaches the next step: a sentence, buttons, and the AWS CLI command that does the same."""
+    text, _, actions = content.partition("<!--act-->")
+    return _render("empty", context, title=title, icon=icon, cli=cli, slim=slim, text=mark_safe(text.strip()), actions=mark_safe(actions.strip()))  # noqa: S308
+
+
+@register.tag
+def fragment(parser: template.base.Parser, token: template.base.Token) -> FragmentNode:
+    """`{% fragment "name" topics="a b" %}…{% endfragment %}`: a part of the page that follows its topics live.
+
+    A request that names other fragments in X-Fragments gets nothing here, and what is inside is not even computed.
+    """
+    bits = token.split_contents()[1:]
+    if not bits:
+        raise template.TemplateSyntaxError("fragment needs a name")
+    options = dict(bit.split("=", 1) for bit in bits[1:])
+    nodes = parser.parse(("endfragment",))
+    parser.delete_first_token()
+    return FragmentNode(
+        parser.compile_filter(bits[0]), {key: parser.compile_filter(value) for key, value in options.items()}, nodes
+    )
+
+
+class FragmentNode(template.Node):
+    """See the tag. Options: topics (space-separated), tag (div), cls."""
+
+    def __init__(
+        self,
+        name: template.base.FilterExpression,
+        options: dict[str, template.base.FilterExpression],
+        nodelist: template.base.NodeList,
+    ) -> None:
+        self.name = name
+        self.options = options
+        self.nodelist = nodelist
+
+    def render(self, context: Context) -> SafeString:
+        name = str(self.name.resolve(context))
+        options = {key: value.resolve(context) for key, value in self.options.items()}
+        request = context.get("request")
+        wanted = request.headers.get("X-Fragments", "") if request is not None else ""
+        if wanted and name not in wanted.split(","):
+            return mark_safe("")
+        element = conditional_escape(options.get("tag", "div"))
+        return format_html(
+            '<{tag} id="{id}" class="fragment {cls}" data-live="{topics}">{inner}</{tag}>',
+            tag=element,
+            id=name,
+            cls=options.get("cls", ""),
+            topics=options.get("topics", ""),
+            inner=self.nodelist.render(context),
+        )
+
+
+@register.filter
+def split(text: str) -> list[str]:
+    """The words of `text`."""
+    return text.split()
+
+
+@register.filter
+def toast_tone(message: Message) -> str:
+    """The tone of one of Django's messages."""
+    return {"success": "ok", "warning": "wait", "error": "bad"}.get(message.level_tag, "new")
+
+
+@register.simple_tag
+def tone_icon(tone: str) -> SafeString:
+    return draw_icon(TONE_ICONS.get(tone, "info-circle"))
+
+
+@register.simple_tag
+def strings() -> SafeString:
+    """The sentences that scripts say, as a JSON element of the page."""
+    return json_script(page_strings(), "strings")
+
+
+@register.filter
+def as_json(value: object) -> str:
+    """Readable JSON, for configuration shown as text."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)

@@ -1,0 +1,13 @@
+// Every page loads this one. Charts and logs are fetched only by pages that have them.
+import * as controls from "./controls.js";
+import * as copy from "./copy.js";
+import * as live from "./live.js";
+import * as palette from "./palette.js";
+import * as theme from "./theme.js";
+import * as time from "./time.js";
+import * as toasts from "./toasts.js";
+import { each } from "./page.js";
+
+for (const part of [theme, time, toasts, copy, controls, palette, live]) part.start();
+each("[data-log]", async (node) => (await import("./log.js")).attach(node));
+each("[data-chart]", async (node) => (await import("./chart.js")).attach(node));
