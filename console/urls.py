@@ -19,3 +19,8 @@ for _face, _prefix in (
 ):
     if find_spec(_face.rpartition(".")[0]) and find_spec(_face):
         urlpatterns.append(path(_prefix, include(_face)))
+
+handler400 = "console.web.errors.bad_request"
+handler403 = "console.web.errors.forbidden"
+handler404 = "console.web.errors.not_found"
+handler500 = "console.web.errors.server_error"
