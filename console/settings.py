@@ -67,7 +67,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
-    "django.contrib.staticfiles",
+    "console.conf.staticfiles.AssetsConfig",
     "rest_framework",
     "rest_framework.authtoken",
     "drf_spectacular",
