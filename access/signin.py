@@ -39,7 +39,10 @@ def sign_in(request: HttpRequest, username: str, password: str) -> SignIn:
     """Try a name and a password; on success the session of `request` is the user's."""
     username = username.strip()[:128]
     source_ip: str = getattr(request, "source_ip", "")
-    keys = ((_key(username.lower(), source_ip), FREE_TRIES), (_key("", source_ip), FREE_TRIES_OF_ADDRESS))
+    keys = (
+        (_key("name", username.lower(), source_ip), FREE_TRIES),
+        (_key("address", source_ip), FREE_TRIES_OF_ADDRESS),
+    )
     moment = now()
     if wait := _charge(keys, moment):
         return SignIn(wait=wait)
@@ -64,8 +67,9 @@ def forget_guards() -> int:
     return count
 
 
-def _key(username: str, source_ip: str) -> str:
-    return hashlib.sha256(f"{username}|{source_ip}".encode()).hexdigest()
+def _key(*parts: str) -> str:
+    """One key per kind and parts; a digest, since a name typed here may be a password."""
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def _charge(keys: tuple[tuple[str, int], ...], moment: datetime) -> int:
@@ -79,7 +83,7 @@ def _charge(keys: tuple[tuple[str, int], ...], moment: datetime) -> int:
         if longest > timedelta():
             return int(longest.total_seconds()) + 1
         for key, free in keys:
-            guard = guards.get(key) or SignInGuard(key=key, last_failure_at=moment)
+            guard = guards[key]
             if moment - guard.last_failure_at > FORGOTTEN_AFTER:
                 guard.failures = 0
             guard.failures += 1
