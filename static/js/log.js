@@ -8,15 +8,11 @@ const MOST = 5000;
 const PAGE = 500;
 const POLL = 4000; // only while the live stream is broken or there is no topic
 const ANSI = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
-const FORMS = new Map();
 
+// 11-22 14:03:41.250: sortable, the same width on every line.
 function stamp(ms, utc) {
-  const key = utc ? "utc" : "local";
-  if (!FORMS.has(key)) {
-    const options = { month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hour12: false };
-    FORMS.set(key, new Intl.DateTimeFormat(lang, utc ? { ...options, timeZone: "UTC" } : options));
-  }
-  return FORMS.get(key).format(ms);
+  const moment = new Date(utc ? ms : ms - new Date(ms).getTimezoneOffset() * 60000);
+  return moment.toISOString().slice(5, 23).replace("T", " ");
 }
 
 class Log {
@@ -250,7 +246,7 @@ class Log {
     this.part("only").addEventListener("click", (event) => { this.only = flip(event.currentTarget); if (this.query) this.load(); });
     this.part("follow").addEventListener("click", () => this.setFollow(!this.following));
     this.part("newer").addEventListener("click", () => { this.following = false; this.setFollow(true); });
-    this.part("wrap").addEventListener("click", (event) => { const on = flip(event.currentTarget); this.root.classList.toggle("wrap", on); remembered.set("log-wrap", on ? "1" : null); this.toEnd(); });
+    this.part("wrap").addEventListener("click", (event) => { const on = flip(event.currentTarget); this.root.classList.toggle("wrap", on); remembered.set("log-wrap", on ? "1" : ""); this.toEnd(); });
     this.part("time").addEventListener("click", (event) => this.root.classList.toggle("with-time", flip(event.currentTarget)));
     const zone = this.part("zone");
     const named = () => { zone.textContent = this.utc ? "UTC" : say("local"); };
@@ -261,7 +257,7 @@ class Log {
       named();
       for (const time of this.box.querySelectorAll("time")) time.textContent = stamp(Date.parse(time.dateTime), this.utc);
     });
-    if (remembered.get("log-wrap")) { this.root.classList.add("wrap"); this.part("wrap").setAttribute("aria-pressed", "true"); }
+    if (remembered.get("log-wrap", matchMedia("(max-width: 900px)").matches ? "1" : null)) { this.root.classList.add("wrap"); this.part("wrap").setAttribute("aria-pressed", "true"); }
     for (const choice of this.root.querySelectorAll("[data-log-param]")) choice.addEventListener("change", () => this.load());
     let before = 0;
     this.box.addEventListener("scroll", () => {

@@ -10,7 +10,8 @@ export function say(key, ...values) {
   return text;
 }
 
-export const lang = document.documentElement.lang || "en";
+// Day before month, as the server writes it; English has both orders.
+export const lang = (document.documentElement.lang || "en").replace(/^en$/, "en-GB");
 export const config = document.body.dataset;
 
 /** Run `work` for every present and future element that matches. Future ones come with htmx swaps. */
