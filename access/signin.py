@@ -75,9 +75,10 @@ def _key(*parts: str) -> str:
 def _charge(keys: tuple[tuple[str, int], ...], moment: datetime) -> int:
     """Count the try as a failure before it is made, so that tries made at once count too. Seconds to wait, or 0."""
     with transaction.atomic():
-        guards = {
-            guard.key: guard for guard in SignInGuard.objects.select_for_update().filter(key__in=dict(keys))
-        }
+        for key in sorted(dict(keys)):  # sorted, so that two tries never wait for each other crosswise
+            SignInGuard.objects.get_or_create(key=key, defaults={"last_failure_at": moment})
+        rows = SignInGuard.objects.select_for_update().filter(key__in=dict(keys)).order_by("key")
+        guards = {guard.key: guard for guard in rows}
         waits = [guard.blocked_until - moment for guard in guards.values() if guard.blocked_until is not None]
         longest = max(waits, default=timedelta())
         if longest > timedelta():
