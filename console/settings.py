@@ -27,10 +27,6 @@ SLIPWAY_PORT: int = env.int("PORT", default=8000)
 SLIPWAY_ADMIN_PASSWORD: str = env.str("SLIPWAY_ADMIN_PASSWORD", default="")
 # The address people type, when it is not http://SLIPWAY_BIND:PORT (behind a proxy, with TLS, by name).
 SLIPWAY_URL: str = env.str("SLIPWAY_URL", default="").rstrip("/")
-# Engine addresses beyond unix:// and tcp:// that may be registered: "fake" in tests and benchmarks.
-SLIPWAY_EXTRA_ENGINE_SCHEMES: list[str] = env.list("SLIPWAY_EXTRA_ENGINE_SCHEMES", default=[])
-# Lines of a container's log that are kept; older ones go.
-SLIPWAY_LOG_LINES: int = env.int("SLIPWAY_LOG_LINES", default=10_000)
 # Which of our processes this is: web, worker, beat, watcher; "" for a command.
 SLIPWAY_ROLE: str = env.str("SLIPWAY_ROLE", default="")
 # Processes and threads of one installation on one machine.
@@ -69,7 +65,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "console.conf.staticfiles.AssetsConfig",
     "rest_framework",
-    "rest_framework.authtoken",
     "drf_spectacular",
     "django_htmx",
 ]
@@ -189,7 +184,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "rest_framework.authentication.TokenAuthentication",
+        "console.rest.authentication.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -202,3 +197,18 @@ SPECTACULAR_SETTINGS = {
 }
 
 LOGGING = logs.configure(env.str("SLIPWAY_LOG_LEVEL", default="INFO"))
+
+# --- the control loop: waiting times in seconds, retention -------------------------------------------------
+# With neither load balancer nor health check a task counts as healthy after this long in RUNNING.
+SLIPWAY_STEADY_SECONDS: float = env.float("SLIPWAY_STEADY_SECONDS", default=40.0)
+# Back-off between starts of tasks that keep failing before they run: first, longest.
+SLIPWAY_THROTTLE_BASE: float = env.float("SLIPWAY_THROTTLE_BASE", default=5.0)
+SLIPWAY_THROTTLE_CAP: float = env.float("SLIPWAY_THROTTLE_CAP", default=900.0)
+# How often a task that found no room is tried again, when no room was given back meanwhile.
+SLIPWAY_PLACEMENT_RETRY: float = env.float("SLIPWAY_PLACEMENT_RETRY", default=15.0)
+SLIPWAY_LOG_LINES: int = env.int("SLIPWAY_LOG_LINES", default=20_000)  # kept per container
+SLIPWAY_KEEP_STOPPED_TASKS_HOURS: int = env.int("SLIPWAY_KEEP_STOPPED_TASKS_HOURS", default=24)
+SLIPWAY_KEEP_LOGS_DAYS: int = env.int("SLIPWAY_KEEP_LOGS_DAYS", default=14)
+SLIPWAY_KEEP_DEPLOYMENTS_DAYS: int = env.int("SLIPWAY_KEEP_DEPLOYMENTS_DAYS", default=90)
+# Address schemes of fake engines, for tests and benchmarks only.
+SLIPWAY_EXTRA_ENGINE_SCHEMES: frozenset[str] = frozenset(env.list("SLIPWAY_EXTRA_ENGINE_SCHEMES", default=[]))

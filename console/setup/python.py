@@ -13,6 +13,8 @@ from console.setup.report import Problem, run, say
 VENV = BASE_DIR / ".venv"
 PROGRAM = VENV / "bin" / "python"
 _MINIMUM = (3, 11)
+_RUN_TIME, _TEST_TIME = BASE_DIR / "requirements.txt", BASE_DIR / "requirements-dev.txt"
+_STAMP = VENV / ".slipway-stamp"
 
 
 def check_version() -> None:
@@ -23,30 +25,37 @@ def check_version() -> None:
         )
 
 
+def is_current(*, dev: bool = False) -> bool:
+    """Whether `.venv` works and holds the pinned packages. What the tests need contains what running needs."""
+    wanted = {_full_stamp()} if dev else {_full_stamp(), stamps.digest([_RUN_TIME])}
+    return any(stamps.fresh(_STAMP, value) for value in wanted) and _works()
+
+
 def ensure_environment(*, dev: bool) -> None:
     """Make `.venv` and install the pinned packages, unless they are there. Raises Problem."""
-    requirements = BASE_DIR / ("requirements-dev.txt" if dev else "requirements.txt")
-    run_time, test_time = BASE_DIR / "requirements.txt", BASE_DIR / "requirements-dev.txt"
-    full = stamps.digest([run_time, test_time])
-    wanted = full if dev else stamps.digest([run_time])
-    stamp = VENV / ".slipway-stamp"
-    # What the tests need contains what running needs.
-    if _works() and (stamps.fresh(stamp, wanted) or stamps.fresh(stamp, full)):
+    if is_current(dev=dev):
         return
     if not _works():
         say("making the virtual environment .venv")
         shutil.rmtree(VENV, ignore_errors=True)
         run([sys.executable, "-m", "venv", str(VENV)], what="python3 -m venv")
+    requirements = _TEST_TIME if dev else _RUN_TIME
     say(f"installing Python packages ({requirements.name}); the first time this takes a minute or two")
-    pip = [str(PROGRAM), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    run([*pip, "-r", str(requirements)], what="pip install", cwd=BASE_DIR)
-    stamps.write(stamp, wanted)
+    run([*_pip(), "-r", str(requirements)], what="pip install", cwd=BASE_DIR)
+    stamps.write(_STAMP, _full_stamp() if dev else stamps.digest([_RUN_TIME]))
 
 
 def install_extra(requirement: str) -> None:
     """One more package into `.venv`. Raises Problem."""
-    pip = [str(PROGRAM), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    run([*pip, requirement], what=f"pip install {requirement}")
+    run([*_pip(), requirement], what=f"pip install {requirement}")
+
+
+def _pip() -> list[str]:
+    return [str(PROGRAM), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+
+
+def _full_stamp() -> str:
+    return stamps.digest([_RUN_TIME, _TEST_TIME])
 
 
 def _works() -> bool:
