@@ -9,4 +9,10 @@ class ServicesConfig(AppConfig):
     name = "services"
 
     def ready(self) -> None:
-        from clusters import operations, queries  # noqa: F401  (registers the operations)
+        from base import outbox
+        from services import definitions, operations, queries, task_operations  # noqa: F401  (registers the operations)
+        from services.control import standing
+
+        outbox.subscribe("instance.connected", standing.instance_connected)
+        outbox.subscribe("instance.state", standing.instance_changed)
+        outbox.subscribe("instance.deregistered", standing.instance_deregistered)

@@ -280,6 +280,7 @@ class TaskContainer(models.Model):
     restart_count = models.PositiveIntegerField(default=0)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    signalled_at = models.DateTimeField(null=True, blank=True)  # when it was told to stop
 
     class Meta:
         ordering = ["id"]

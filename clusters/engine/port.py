@@ -167,6 +167,7 @@ class ContainerState:
     ip_addresses: Mapping[str, str] = field(default_factory=dict)  # network name -> IPv4
     ports: tuple[PortBinding, ...] = ()
     restart_count: int = 0
+    stop_signal: str = "SIGTERM"  # what the image wants to be stopped with
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,7 @@ def container_state(raw: Mapping[str, Any]) -> ContainerState:
         ip_addresses=_addresses(network.get("Networks")),
         ports=_inspected_ports(network.get("Ports")),
         restart_count=int(raw.get("RestartCount") or 0),
+        stop_signal=raw["Config"].get("StopSignal") or "SIGTERM",
     )
 
 

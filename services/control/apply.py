@@ -1,0 +1,212 @@
+"""Applying a plan: rows in one transaction. Effects on engines are left to the tasks' drivers, woken on commit."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from base import clock, here, ids, live
+from clusters import reservation
+from clusters.models import Cluster
+from services import events
+from services.control.snapshot import demand, fingerprint
+from services.models import Deployment, Service, ServiceRevision, Task, TaskContainer
+from services.rollout import end_deployment, service_topics
+from services.scheduler import model
+from services.scheduler.model import DeploymentStatus, Status
+from services.wakeup import wake_tasks
+
+_FINISHED = {
+    DeploymentStatus.SUCCESSFUL,
+    DeploymentStatus.STOPPED,
+    DeploymentStatus.ROLLBACK_SUCCESSFUL,
+    DeploymentStatus.ROLLBACK_FAILED,
+}
+
+
+class Outdated(Exception):
+    """An operation changed the service after the snapshot: plan anew."""
+
+
+def apply(service: Service, plan: model.Plan, owner: str) -> datetime | None:
+    """Carry the plan into the rows. Answers when to look again at the latest. Raises Outdated."""
+    retry: datetime | None = None
+    with transaction.atomic():
+        current = Service.objects.select_for_update().select_related("deployment", "cluster").get(pk=service.pk)
+        if current.lease_owner != owner or fingerprint(current) != fingerprint(service):
+            raise Outdated
+        _mark_healthy(plan)
+        _stop(plan)
+        for action in plan.actions:
+            if isinstance(action, model.SetDeployment):
+                _set_deployment(current, action)
+        started, refused = _start(current, plan)
+        if refused:
+            retry = clock.now() + timedelta(seconds=1)
+        _announce(current, plan, started)
+        _set_state(current, plan)
+        if plan.actions or current.waiting != plan.waiting:
+            live.publish(*service_topics(current))
+    return min(retry, plan.wake_at) if retry and plan.wake_at else retry or plan.wake_at
+
+
+def _mark_healthy(plan: model.Plan) -> None:
+    healthy = [action.task for action in plan.actions if isinstance(action, model.MarkHealthy)]
+    if healthy:
+        Task.objects.filter(pk__in=healthy, healthy_at=None).update(healthy_at=clock.now())
+        live.publish(*(f"task:{task}" for task in healthy))
+
+
+def _stop(plan: model.Plan) -> None:
+    by_reason: dict[tuple[str, str, bool], list[str]] = defaultdict(list)
+    for action in plan.actions:
+        if isinstance(action, model.StopTask):
+            by_reason[action.code, action.reason, action.failed].append(action.task)
+    for (code, reason, failed), tasks in by_reason.items():
+        Task.objects.filter(pk__in=tasks, desired_status="RUNNING").update(
+            desired_status="STOPPED", stop_code=code, stopped_reason=reason, failed=failed, version=F("version") + 1
+        )
+        wake_tasks(tasks)
+        live.publish(*(f"task:{task}" for task in tasks))
+
+
+# ---- starting ----------------------------------------------------------------------------------
+
+
+def _start(service: Service, plan: model.Plan) -> tuple[list[Task], bool]:
+    """Create the tasks, each with its room on its instance; tells whether any instance had no room any more."""
+    by_instance: dict[str, list[model.StartTask]] = defaultdict(list)
+    for action in plan.actions:
+        if isinstance(action, model.StartTask):
+            by_instance[action.instance].append(action)
+    if not by_instance:
+        return [], False
+    keys = {action.revision for actions in by_instance.values() for action in actions}
+    revisions = ServiceRevision.objects.select_related("task_definition__family").in_bulk(list(keys))
+    started: list[Task] = []
+    refused = False
+    for instance, actions in by_instance.items():
+        tasks = [_new_task(service, revisions[action.revision], action) for action in actions]
+        try:
+            with transaction.atomic():
+                for task in tasks:
+                    reservation.reserve(
+                        instance,
+                        cpu=task.cpu,
+                        memory=task.memory,
+                        ports=_fixed_ports(task),
+                        holder=task.arn,
+                    )
+                create_tasks(tasks)
+        except reservation.NoRoom:
+            refused = True
+            continue
+        started += tasks
+    if started:
+        Cluster.objects.filter(pk=service.cluster_id).update(pending_tasks=F("pending_tasks") + len(started))
+        Service.objects.filter(pk=service.pk).update(pending_count=F("pending_count") + len(started))
+        wake_tasks(task.pk for task in started)
+        live.publish("tasks", *(f"instance:{instance}" for instance in by_instance))
+    return started, refused
+
+
+def _fixed_ports(task: Task) -> Iterable[tuple[int, str]]:
+    return demand(task.task_definition.document).ports
+
+
+def _new_task(service: Service, revision: ServiceRevision, action: model.StartTask) -> Task:
+    definition = revision.task_definition
+    task_id = ids.hex_id()
+    deployment = action.deployment or ""
+    tags = {"NONE": {}, "SERVICE": service.tags, "TASK_DEFINITION": definition.tags}[service.propagate_tags]
+    configuration = revision.configuration
+    return Task(
+        id=task_id,
+        arn=here.task_arn(service.cluster.name, task_id),
+        cluster=service.cluster,
+        instance_id=action.instance,
+        task_definition=definition,
+        service=service,
+        revision=revision,
+        deployment_id=action.deployment,
+        group=f"service:{service.name}",
+        started_by=f"ecs-svc/{deployment or revision.pk}",
+        launch_type=configuration.get("launchType", "EC2"),
+        cpu=definition.cpu,
+        memory=definition.memory,
+        tags=tags,
+    )
+
+
+def create_tasks(tasks: Sequence[Task]) -> None:
+    """Insert tasks with their containers."""
+    Task.objects.bulk_create(tasks)
+    TaskContainer.objects.bulk_create(
+        TaskContainer(
+            task=task,
+            name=container["name"],
+            essential=container.get("essential", True),
+            image=container["image"],
+        )
+        for task in tasks
+        for container in task.task_definition.containers
+    )
+
+
+# ---- the service and its deployment ------------------------------------------------------------
+
+
+def _set_deployment(service: Service, action: model.SetDeployment) -> None:
+    now = clock.now()
+    row = Deployment.objects.select_related("target", "rollback").get(pk=action.deployment)
+    if action.status in _FINISHED:
+        if end_deployment(row, action.status, action.reason) and action.revision is not None:
+            ServiceRevision.objects.filter(pk=action.revision).update(completed_at=now)
+            service.completed_revision_id = action.revision
+        service.deployment = None
+        Service.objects.filter(pk=service.pk).update(
+            deployment=None, completed_revision_id=service.completed_revision_id
+        )
+        return
+    fields = {"status": action.status, "updated_at": now}
+    if action.status is DeploymentStatus.IN_PROGRESS:
+        fields["started_at"] = now
+    if action.status is DeploymentStatus.ROLLBACK_IN_PROGRESS:
+        fields["rollback_started_at"] = now
+        fields["rollback_reason"] = action.reason or row.rollback_reason
+        if action.rollback is not None:
+            fields["rollback_id"] = action.rollback
+    if action.reason:
+        fields["status_reason"] = action.reason
+    Deployment.objects.filter(pk=row.pk).update(**fields)
+
+
+def _announce(service: Service, plan: model.Plan, started: Sequence[Task]) -> None:
+    messages = [action.message for action in plan.actions if isinstance(action, model.Announce)]
+    if started:
+        names = " ".join(f"(task {task.pk})" for task in started[:10])
+        more = f" and {len(started) - 10} more" if len(started) > 10 else ""
+        messages.insert(0, f"(service {service.name}) has started {len(started)} tasks: {names}{more}.")
+    events.announce(service, *messages)
+
+
+def _set_state(service: Service, plan: model.Plan) -> None:
+    fields: dict[str, object] = {}
+    if service.waiting != plan.waiting:
+        fields["waiting"] = plan.waiting
+    for action in plan.actions:
+        if isinstance(action, model.SetSteady):
+            fields["steady_since"] = clock.now() if action.steady else None
+        if isinstance(action, model.FinishService):
+            fields["status"] = Service.Status.INACTIVE
+            fields["deleted_at"] = clock.now()
+            Cluster.objects.filter(pk=service.cluster_id).update(active_services=F("active_services") - 1)
+    if fields:
+        Service.objects.filter(pk=service.pk).update(**fields)
+    if service.deployment_id is not None:
+        failed = Task.objects.filter(deployment_id=service.deployment_id, failed=True, status=Status.STOPPED).count()
+        Deployment.objects.filter(pk=service.deployment_id).exclude(failed_tasks=failed).update(failed_tasks=failed)

@@ -1,0 +1,239 @@
+"""What a task's driver does to its engine. Each effect is idempotent: "exists", "started", "gone" are successes.
+
+What fails for good is noted in `Seen`, for the lifecycle to decide on; what may pass raises EngineRetryable.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from base import clock, live
+from clusters.engine.errors import ContainerNotFound, EngineError, EngineRetryable, ImageNotFound, NameConflict
+from clusters.engine.pause import ensure_pause_image, joint_cgroup_parent
+from clusters.engine.port import LABEL_INSTALLATION, LABEL_ROLE, LABEL_TASK_ARN, Engine, NetworkSpec, PullProgress
+from base.installation import installation_id
+from services.control import images, logs, specs
+from services.control.observe import Seen
+from services.models import Task, TaskContainer
+
+log = logging.getLogger(__name__)
+
+_FRESH = 60.0  # seconds for which an image once seen on an engine is taken to be there still
+_seen_images: dict[tuple[str, str], float] = {}
+_known_networks: set[tuple[str, str]] = set()
+
+
+def image_is_at_hand(engine_url: str, pin: str) -> None:
+    """Remember that this engine has this image: deployments resolve just before their tasks start."""
+    _seen_images[engine_url, pin] = time.monotonic() + _FRESH
+
+
+def _pins(task: Task) -> dict[str, dict[str, str]]:
+    return task.revision.images if task.revision is not None else task.images
+
+
+def _pin(task: Task, row: TaskContainer) -> str:
+    return images.container_image(_pins(task), row.name, row.image)
+
+
+def pull(task: Task, engine: Engine, seen: Seen, names: Iterable[str]) -> None:
+    """Bring the images onto the engine, telling how far it is."""
+    assert task.instance is not None
+    for row in (row for row in task.containers.all() if row.name in set(names)):
+        pin = _pin(task, row)
+        if _seen_images.get((task.instance.url, pin), 0) > time.monotonic():
+            seen.pulled.add(row.name)
+            continue
+        try:
+            if engine.image(pin) is None:
+                _pull_one(task, engine, row, pin)
+            image_is_at_hand(task.instance.url, pin)
+            seen.pulled.add(row.name)
+        except EngineRetryable:
+            raise
+        except EngineError as error:
+            seen.pull_errors[row.name] = f"{row.image}: {error}"
+
+
+def _pull_one(task: Task, engine: Engine, row: TaskContainer, pin: str) -> None:
+    if pin.startswith("sha256:"):
+        raise ImageNotFound(f"it was built on another instance (image id {pin[7:19]}) and is in no registry; {task.instance} does not have it")
+    now = clock.now()
+    Task.objects.filter(pk=task.pk, pull_started_at=None).update(pull_started_at=now)
+    told = 0.0
+    for step in engine.pull(pin):
+        if time.monotonic() - told >= 1:
+            told = time.monotonic()
+            _tell_progress(task, row, step)
+    Task.objects.filter(pk=task.pk).update(pull_stopped_at=clock.now(), pull_progress="")
+
+
+def _tell_progress(task: Task, row: TaskContainer, step: PullProgress) -> None:
+    share = f"{100 * step.done // step.total} %" if step.total else step.status
+    Task.objects.filter(pk=task.pk).update(pull_progress=f"{row.name}: {share}")
+    live.publish(f"task:{task.id}")
+
+
+# ---- starting ----------------------------------------------------------------------------------
+
+
+def start_pause(task: Task, engine: Engine, seen: Seen) -> None:
+    """The container that holds the task's network namespace, and its cgroup where limits are joint."""
+    try:
+        if task.task_definition.document.get("networkMode") == "awsvpc":
+            _ensure_network(task, engine)
+        spec = specs.pause_spec(task, ensure_pause_image(engine))
+        pause_id = task.pause_id or _create(engine, spec)
+        engine.start_container(pause_id)
+    except EngineRetryable:
+        raise
+    except EngineError as error:
+        _known_networks.clear()
+        seen.resource_error = str(error)
+        return
+    seen.pause = engine.inspect_container(pause_id)
+    address = next(iter(seen.pause.ip_addresses.values()), "") if seen.pause else ""
+    Task.objects.filter(pk=task.pk).update(pause_id=pause_id, address=address)
+    task.pause_id, task.address = pause_id, address
+
+
+def _ensure_network(task: Task, engine: Engine) -> None:
+    assert task.instance is not None
+    name = specs.network_name(task)
+    if (task.instance.url, name) in _known_networks:
+        return
+    labels = {LABEL_INSTALLATION: installation_id(), LABEL_ROLE: "network"}
+    engine.ensure_network(NetworkSpec(name=name, labels=labels))
+    _known_networks.add((task.instance.url, name))
+
+
+def start(task: Task, engine: Engine, seen: Seen, names: Iterable[str]) -> None:
+    """Create and start these containers."""
+    assert task.instance is not None
+    wanted = set(names)
+    documents = {container["name"]: container for container in task.task_definition.containers}
+    parent = None
+    if task.pause_id and specs.has_task_limits(task.task_definition.document) and len(documents) > 1:
+        parent = joint_cgroup_parent(task.pause_id, engine.info()) if task.instance.joint_limits else None
+    try:
+        for name, driver, options, labels in specs.volumes_to_make(task):
+            engine.ensure_volume(name, labels, driver=driver, options=options)
+    except EngineRetryable:
+        raise
+    except EngineError as error:
+        seen.resource_error = str(error)
+        return
+    for row in task.containers.all():
+        if row.name in wanted:
+            spec = specs.container_spec(task, documents[row.name], _pin(task, row), cgroup_parent=parent)
+            _start_one(task, engine, seen, row, spec)
+
+
+def _start_one(task: Task, engine: Engine, seen: Seen, row: TaskContainer, spec: specs.ContainerSpec) -> None:
+    try:
+        container_id = row.runtime_id
+        if not container_id:
+            try:
+                container_id = _create(engine, spec)
+            except ImageNotFound:
+                # It was there when we last looked, and somebody removed it since.
+                assert task.instance is not None
+                _seen_images.pop((task.instance.url, spec.image), None)
+                _pull_one(task, engine, row, spec.image)
+                container_id = _create(engine, spec)
+            row.runtime_id = container_id
+        engine.start_container(container_id)
+    except EngineRetryable:
+        if row.runtime_id:
+            TaskContainer.objects.filter(pk=row.pk).update(runtime_id=row.runtime_id)
+        raise
+    except EngineError as error:
+        seen.start_errors[row.name] = str(error)
+        TaskContainer.objects.filter(pk=row.pk).update(runtime_id=row.runtime_id)
+        return
+    seen.containers[row.name] = engine.inspect_container(container_id)
+    TaskContainer.objects.filter(pk=row.pk).update(runtime_id=row.runtime_id, image_digest=_pins(task).get(row.name, {}).get("digest", ""))
+
+
+def _create(engine: Engine, spec: specs.ContainerSpec) -> str:
+    """Create it, or find the one that an earlier, interrupted attempt created."""
+    try:
+        return engine.create_container(spec)
+    except NameConflict as conflict:
+        state = engine.inspect_container(conflict.container_id or spec.name)
+        if state is None or state.labels.get(LABEL_TASK_ARN) != spec.labels[LABEL_TASK_ARN]:
+            raise
+        return state.id
+
+
+def restart(task: Task, engine: Engine, seen: Seen, names: Iterable[str]) -> None:
+    """Start ended containers again, as their restart policy says."""
+    for row in task.containers.all():
+        if row.name not in set(names):
+            continue
+        try:
+            engine.start_container(row.runtime_id)
+        except EngineRetryable:
+            raise
+        except EngineError as error:
+            seen.start_errors[row.name] = str(error)
+            continue
+        row.restart_count += 1
+        row.save(update_fields=["restart_count"])
+        seen.containers[row.name] = engine.inspect_container(row.runtime_id)
+
+
+# ---- stopping ----------------------------------------------------------------------------------
+
+
+def stop(task: Task, engine: Engine, seen: Seen, containers: Iterable[tuple[str, int]]) -> datetime:
+    """Signal these containers, and kill those whose time is up. Never waits: no thread is held for somebody's
+    shutdown. Answers when to look again at the latest."""
+    now = clock.now()
+    timeouts = dict(containers)
+    look_again = now + timedelta(seconds=5)
+    for row in task.containers.all():
+        if row.name not in timeouts:
+            continue
+        state = seen.containers.get(row.name)
+        signal = state.stop_signal if state else "SIGTERM"
+        deadline = (row.signalled_at or now) + timedelta(seconds=timeouts[row.name])
+        try:
+            if row.signalled_at is None:
+                engine.kill_container(row.runtime_id, signal)
+                row.signalled_at = now
+                row.save(update_fields=["signalled_at"])
+            if now >= deadline:
+                engine.kill_container(row.runtime_id, "SIGKILL")
+        except ContainerNotFound:
+            pass
+        except EngineRetryable:
+            raise
+        except EngineError as error:
+            log.info("container %s of task %s was not signalled: %s", row.name, task.id, error)
+        look_again = min(look_again, max(deadline, now + timedelta(seconds=0.5)))
+    return look_again
+
+
+def remove_all(task: Task, engine: Engine, seen: Seen) -> None:
+    """Keep the logs, then remove every container of the task, whether or not a row knows of it, and its volumes."""
+    states = engine.list_containers({LABEL_TASK_ARN: task.arn}, detail=False)
+    logs.collect(task, engine, final=True)
+    # Containers before the pause container whose namespaces they use.
+    for state in sorted(states, key=lambda state: state.labels.get(LABEL_ROLE) == "pause"):
+        engine.remove_container(state.id)
+    for name in specs.task_volumes(task):
+        try:
+            engine.remove_volume(name)
+        except EngineRetryable:
+            raise
+        except EngineError as error:
+            log.warning("volume %s of task %s stays: %s", name, task.id, error)
+    with transaction.atomic():
+        TaskContainer.objects.filter(task=task).exclude(status="STOPPED").update(status="STOPPED")
+    seen.removed = True

@@ -1,0 +1,166 @@
+"""One service: claim, observe, plan, apply, and again while somebody woke it meanwhile."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db.models import F
+
+from base import clock, jobs_by_name, live
+from clusters.engine.errors import EngineError, EngineRetryable
+from clusters.engine.port import PullProgress
+from clusters.engines import engine_of
+from clusters.models import ContainerInstance
+from services import wakeup
+from services.control import effects, images, snapshot
+from services.control.apply import Outdated, apply
+from services.control.claim import again, claim, drop, release, renew
+from services.models import Deployment, Service, ServiceRevision
+from services.rollout import service_topics
+from services.scheduler.plan import plan
+
+log = logging.getLogger(__name__)
+RESOLVE = "services.resolve_images"
+_FIRST_PAUSE, _LONGEST_PAUSE = 4.0, 300.0  # seconds between attempts to resolve images
+_SOON = 60.0  # seconds: wake-ups nearer than this get a message of their own, the sweep does the rest
+
+
+def reconcile(service_id: int) -> None:
+    """Bring what runs nearer to what should run."""
+    owner = claim(Service, service_id)
+    if owner is None:
+        return
+    try:
+        while True:
+            wake_at = _round(service_id, owner)
+            if release(Service, service_id, owner, wake_at):
+                _wake_later(service_id, wake_at)
+                return
+            if not again(Service, service_id, owner):
+                return
+    except BaseException:
+        drop(Service, service_id, owner)
+        raise
+
+
+def _round(service_id: int, owner: str) -> datetime | None:
+    service = snapshot.load(service_id)
+    if service.status == Service.Status.INACTIVE:
+        return None
+    unresolved = _unresolved(service)
+    if unresolved is not None:
+        _resolve_at_hand(unresolved, service)
+        service = snapshot.load(service_id)
+    facts = snapshot.snapshot(service)
+    try:
+        wake_at = apply(service, plan(facts, clock.now()), owner)
+    except Outdated:
+        return clock.now()
+    retry = service.deployment.wake_at if service.deployment is not None else None
+    return min(filter(None, (wake_at, retry)), default=None)
+
+
+def _wake_later(service_id: int, wake_at: datetime | None) -> None:
+    if wake_at is not None:
+        delay = (wake_at - clock.now()).total_seconds()
+        if delay < _SOON:
+            jobs_by_name.send(wakeup.RECONCILE, service_id, delay=max(0.0, delay))
+
+
+# ---- images: once per deployment ---------------------------------------------------------------
+
+
+def _unresolved(service: Service) -> ServiceRevision | None:
+    """The revision being started, where its images are not pinned yet."""
+    if service.status != Service.Status.ACTIVE or service.deployment is None:
+        return None
+    revision = service.deployment.effective
+    return None if revision.images else revision
+
+
+def _an_engine_for(service: Service) -> ContainerInstance | None:
+    return (
+        ContainerInstance.objects.filter(cluster=service.cluster, connected=True)
+        .exclude(status=ContainerInstance.Status.INACTIVE)
+        .order_by("status", "id")
+        .first()
+    )
+
+
+def _resolve_at_hand(revision: ServiceRevision, service: Service) -> None:
+    """Pin at once what needs no registry; otherwise send the job that pulls, so that this loop stays free to stop
+    the deployment meanwhile."""
+    deployment = service.deployment
+    assert deployment is not None
+    instance = _an_engine_for(service)
+    if instance is None:
+        return
+    try:
+        pins = images.resolve_at_hand(revision.task_definition, engine_of(instance))
+    except EngineError as error:
+        log.info("images of %s are not resolved yet: %s", revision, error)
+        return
+    if pins is None:
+        if deployment.wake_at is None or deployment.wake_at <= clock.now():
+            jobs_by_name.send(RESOLVE, deployment.pk)
+        return
+    _pinned(revision, deployment, pins, instance)
+
+
+def _pinned(revision: ServiceRevision, deployment: Deployment, pins: images.Pins, instance: ContainerInstance) -> None:
+    ServiceRevision.objects.filter(pk=revision.pk, images={}).update(images=pins)
+    Deployment.objects.filter(pk=deployment.pk).update(images_resolved=True, image_error="")
+    for item in pins.values():
+        effects.image_is_at_hand(instance.url, item["pin"])
+
+
+def resolve_images(deployment_id: str) -> None:
+    """Pull and pin the images of a deployment's revision; failures count as failed tasks and are retried."""
+    owner = claim(Deployment, deployment_id)
+    if owner is None:
+        return
+    try:
+        _resolve(deployment_id, owner)
+    finally:
+        Deployment.objects.filter(pk=deployment_id, lease_owner=owner).update(lease_owner="", lease_until=None)
+
+
+def _resolve(deployment_id: str, owner: str) -> None:
+    deployment = Deployment.objects.select_related(
+        "service__cluster", "target__task_definition__family", "rollback__task_definition__family"
+    ).get(pk=deployment_id)
+    revision, service = deployment.effective, deployment.service
+    instance = _an_engine_for(service)
+    if not deployment.in_progress or revision.images or instance is None:
+        return
+    told = clock.now()
+
+    def progress(reference: str, step: PullProgress) -> None:
+        nonlocal told
+        if clock.now() - told < timedelta(seconds=2):
+            return
+        told = clock.now()
+        renew(Deployment, deployment_id, owner)
+        share = f" {100 * step.done // step.total} %" if step.total else ""
+        Service.objects.filter(pk=service.pk).update(waiting=f"Pulling {reference}:{share or ' ' + step.status}.")
+        live.publish(*service_topics(service))
+
+    try:
+        pins = images.resolve(revision.task_definition, engine_of(instance), progress)
+    except EngineRetryable as error:
+        _not_resolved(deployment, str(error), permanent=False)
+    except EngineError as error:
+        _not_resolved(deployment, str(error), permanent=True)
+    else:
+        _pinned(revision, deployment, pins, instance)
+    wakeup.wake_service(service.pk)
+
+
+def _not_resolved(deployment: Deployment, reason: str, *, permanent: bool) -> None:
+    pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**deployment.image_failures)
+    Deployment.objects.filter(pk=deployment.pk).update(
+        image_failures=F("image_failures") + 1,
+        image_error=reason if permanent else "",
+        wake_at=clock.now() + timedelta(seconds=pause),
+    )

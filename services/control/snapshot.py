@@ -1,0 +1,203 @@
+"""Rows into the scheduler's Snapshot. A constant number of queries whatever the number of services."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db.models import Max
+
+from clusters.models import ContainerInstance, HostPort
+from services import events
+from services.control.driver import checks_health
+from services.models import Deployment, Service, ServiceRevision, Task
+from services.scheduler import model
+from services.taskdef.resources import resources
+
+_MOST_FAILURES = 300  # beyond the breaker's highest threshold
+
+
+def timing() -> model.Timing:
+    return model.Timing(
+        steady=settings.SLIPWAY_STEADY_SECONDS,
+        throttle_base=settings.SLIPWAY_THROTTLE_BASE,
+        throttle_cap=settings.SLIPWAY_THROTTLE_CAP,
+        placement_retry=settings.SLIPWAY_PLACEMENT_RETRY,
+    )
+
+
+def load(service_id: int) -> Service:
+    return Service.objects.select_related(
+        "cluster",
+        "deployment__target__task_definition__family",
+        "deployment__rollback__task_definition__family",
+        "completed_revision__task_definition__family",
+    ).get(pk=service_id)
+
+
+def snapshot(service: Service) -> model.Snapshot:
+    """Everything the scheduler is to know of this service now."""
+    deployment = service.deployment
+    tasks = tuple(_task(row) for row in Task.objects.filter(service=service).exclude(status="STOPPED"))
+    effective = deployment.effective if deployment is not None else service.completed_revision
+    configuration = (deployment.configuration if deployment is not None else None) or service.deployment_configuration
+    last_healthy, last_started = _newest_times(service, deployment, effective)
+    return model.Snapshot(
+        service=service.name,
+        status="DRAINING" if service.status == Service.Status.DRAINING else "ACTIVE",
+        desired_count=service.desired_count,
+        minimum_healthy_percent=configuration["minimumHealthyPercent"],
+        maximum_percent=configuration["maximumPercent"],
+        health_grace=float(service.health_grace),
+        breaker=_breaker(configuration["deploymentCircuitBreaker"]),
+        revisions=_revisions(service, tasks),
+        completed=service.completed_revision_id,
+        deployment=_deployment(deployment) if deployment is not None else None,
+        tasks=tasks,
+        failures=_failures(service, deployment, effective),
+        last_healthy_at=last_healthy,
+        last_started_at=last_started,
+        instances=instances(service.cluster_id),
+        steady=service.steady_since is not None,
+        timing=timing(),
+        last_events=events.newest(service, 10),
+        seed=service.pk,
+    )
+
+
+def fingerprint(service: Service) -> tuple[object, ...]:
+    """What an operation may change under a plan. A plan made under another fingerprint is not applied."""
+    deployment = service.deployment
+    return (
+        service.status,
+        service.desired_count,
+        service.deployment_id,
+        deployment.status if deployment is not None else None,
+        service.completed_revision_id,
+        repr(service.deployment_configuration),
+    )
+
+
+def _breaker(document: dict) -> model.Breaker:
+    threshold = document["thresholdConfiguration"]
+    return model.Breaker(
+        enable=document["enable"],
+        rollback=document["rollback"],
+        threshold_type=threshold["type"],
+        threshold_value=threshold["value"],
+        reset_on_healthy=document["resetOnHealthyTask"],
+    )
+
+
+def _deployment(row: Deployment) -> model.Deployment:
+    effective = row.effective
+    return model.Deployment(
+        id=row.id,
+        status=model.DeploymentStatus(row.status),
+        target=row.target_id,
+        rollback=row.rollback_id,
+        created_at=row.created_at,
+        rollback_started_at=row.rollback_started_at,
+        ready=bool(effective.images),
+        image_error=row.image_error or None,
+        image_failures=row.image_failures,
+    )
+
+
+def _task(row: Task) -> model.Task:
+    return model.Task(
+        id=row.id,
+        revision=row.revision_id or "",
+        deployment=row.deployment_id,
+        instance=row.instance_id,
+        status=model.Status(row.status),
+        desired="RUNNING" if row.desired_status == "RUNNING" else "STOPPED",
+        health=model.Health(row.deployment_health),
+        created_at=row.created_at,
+        started_at=row.started_at,
+        healthy_at=row.healthy_at,
+    )
+
+
+def _revisions(service: Service, tasks: Iterable[model.Task]) -> dict[str, model.Revision]:
+    """Those that matter: of live tasks, of the deployment, and the last completed one."""
+    wanted = {task.revision for task in tasks} | {service.completed_revision_id}
+    if service.deployment is not None:
+        wanted |= {service.deployment.target_id, service.deployment.rollback_id}
+    rows = ServiceRevision.objects.filter(pk__in=[key for key in wanted if key]).select_related(
+        "task_definition__family"
+    )
+    return {row.pk: revision(row) for row in rows}
+
+
+def revision(row: ServiceRevision) -> model.Revision:
+    definition = row.task_definition
+    constraints = row.configuration.get("placementConstraints", [])
+    return model.Revision(
+        id=row.pk,
+        label=str(definition),
+        demand=demand(definition.document),
+        checks_health=checks_health(definition.document),
+        strategies=tuple(
+            model.Strategy(item["type"], item.get("field", "")) for item in row.configuration.get("placementStrategy", [])
+        ),
+        distinct_instance=any(item["type"] == "distinctInstance" for item in constraints),
+        required_attributes=required_attributes(definition.document),
+    )
+
+
+def demand(document: dict) -> model.Demand:
+    need = resources(document)
+    return model.Demand(cpu=need.cpu, memory=need.memory, ports=frozenset(need.fixed_ports))
+
+
+def required_attributes(document: dict) -> dict[str, str]:
+    architecture = document.get("runtimePlatform", {}).get("cpuArchitecture")
+    return {"ecs.cpu-architecture": architecture.lower()} if architecture else {}
+
+
+def _failures(
+    service: Service, deployment: Deployment | None, effective: ServiceRevision | None
+) -> tuple[model.Failure, ...]:
+    rows = Task.objects.filter(service=service, failed=True, status="STOPPED", revision=effective)
+    if deployment is not None:
+        rows = rows.filter(deployment=deployment)
+    newest = rows.order_by("-stopped_at").values_list("id", "stopped_at", "started_at", "stopped_reason", "deployment_id")
+    return tuple(
+        model.Failure(task=pk, stopped_at=stopped, reached_running=started is not None, reason=reason, deployment=of)
+        for pk, stopped, started, reason, of in reversed(newest[:_MOST_FAILURES])
+    )
+
+
+def _newest_times(service: Service, deployment: Deployment | None, effective: ServiceRevision | None):  # type: ignore[no-untyped-def]
+    """(newest healthy_at among the deployment's tasks, newest started_at of the revision's)."""
+    of_revision = Task.objects.filter(service=service, revision=effective)
+    started = of_revision.aggregate(newest=Max("started_at"))["newest"]
+    if deployment is None:
+        return None, started
+    return of_revision.filter(deployment=deployment).aggregate(newest=Max("healthy_at"))["newest"], started
+
+
+def instances(cluster_id: int) -> tuple[model.Instance, ...]:
+    """The registered instances of a cluster with what is reserved on each."""
+    rows = list(ContainerInstance.objects.filter(cluster_id=cluster_id).exclude(status="INACTIVE"))
+    ports: dict[str, set[model.Port]] = defaultdict(set)
+    for instance_id, port, protocol in HostPort.objects.filter(instance__in=rows).values_list(
+        "instance_id", "port", "protocol"
+    ):
+        ports[instance_id].add((port, protocol))
+    return tuple(
+        model.Instance(
+            id=row.pk,
+            status="DRAINING" if row.status == ContainerInstance.Status.DRAINING else "ACTIVE",
+            connected=row.connected,
+            cpu=row.cpu,
+            memory=row.memory,
+            cpu_reserved=row.cpu_reserved,
+            memory_reserved=row.memory_reserved,
+            ports=frozenset(ports[row.pk]),
+            attributes=row.attributes,
+        )
+        for row in rows
+    )

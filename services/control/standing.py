@@ -1,0 +1,95 @@
+"""What is done about the tasks of an instance as a whole, and the handlers of facts from lower rooms."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from clusters.engine.errors import EngineError
+from clusters.engine.port import LABEL_ROLE, LABEL_TASK_ARN, Engine
+from clusters.engines import engine_of
+from clusters.models import ContainerInstance
+from services.control import logs, observe
+from services.control.transitions import ask_to_stop
+from services.models import Service, Task
+from services.scheduler.model import StopCode
+from services.wakeup import wake_services, wake_tasks
+
+log = logging.getLogger(__name__)
+
+
+def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
+    """Compare the engine with the rows: wake every task that differs, remove every container without a live task.
+
+    Answers (tasks woken, containers removed). The list is taken before the rows are read, so a container whose task
+    is unknown then was created by no job that is still to come.
+    """
+    states = engine.list_containers(detail=False)
+    live = {
+        task.arn: task
+        for task in Task.objects.filter(instance=instance).exclude(status="STOPPED").prefetch_related("containers")
+    }
+    by_task: dict[str, dict[str, str]] = {}
+    removed = 0
+    # Containers before the pause container whose namespaces they use.
+    for state in sorted(states, key=lambda state: state.labels.get(LABEL_ROLE) == "pause"):
+        arn = state.labels.get(LABEL_TASK_ARN, "")
+        if arn in live:
+            by_task.setdefault(arn, {})[state.id] = state.status
+        elif state.labels.get(LABEL_ROLE) in ("container", "pause"):
+            log.warning("removing orphan %s: no live task %s", state.name, arn)
+            engine.remove_container(state.id)
+            removed += 1
+    differing = [task.pk for task in live.values() if _differs(task, by_task.get(task.arn, {}))]
+    wake_tasks(differing)
+    return len(differing), removed
+
+
+def _differs(task: Task, statuses: Mapping[str, str]) -> bool:
+    for row in task.containers.all():
+        if row.status == "RUNNING" and statuses.get(row.runtime_id) != "running":
+            return True
+        if row.status != "RUNNING" and statuses.get(row.runtime_id) == "running":
+            return True
+    if task.pause_id and statuses.get(task.pause_id) != "running":
+        return True
+    return task.status != "RUNNING" or task.desired_status != "RUNNING"
+
+
+def collect_logs(task_id: str) -> None:
+    """Fetch a running task's newest lines because somebody is looking."""
+    task = observe.load(task_id)
+    if task.instance is None:
+        return
+    try:
+        logs.collect(task, engine_of(task.instance))
+    except EngineError as error:
+        log.info("logs of task %s were not fetched: %s", task_id, error)
+
+
+# ---- facts from clusters -----------------------------------------------------------------------
+
+
+def instance_changed(fact: Mapping[str, Any]) -> None:
+    """Room came or went: whatever waits for room, or has to leave, is planned anew."""
+    instance = ContainerInstance.objects.filter(pk=fact["instance"]).first()
+    if instance is not None:
+        services = Service.objects.filter(cluster=instance.cluster_id).exclude(status=Service.Status.INACTIVE)
+        wake_services(services.values_list("pk", flat=True))
+
+
+def instance_connected(fact: Mapping[str, Any]) -> None:
+    """It answers again: look at everything it was running."""
+    wake_tasks(Task.objects.filter(instance=fact["instance"]).exclude(status="STOPPED").values_list("pk", flat=True))
+    instance_changed(fact)
+
+
+def instance_deregistered(fact: Mapping[str, Any]) -> None:
+    """What still runs there is stopped; the driver reaches it as long as the engine answers."""
+    for task in Task.objects.filter(instance=fact["instance"]).exclude(status="STOPPED").select_related(
+        "cluster", "instance__cluster", "service__cluster"
+    ):
+        ask_to_stop(task, StopCode.USER_INITIATED, "Container instance was deregistered by user.")
+        wake_tasks([task.pk])
+    instance_changed(fact)

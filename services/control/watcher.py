@@ -1,0 +1,168 @@
+"""The engine watcher: one thread an engine that follows its events, one heartbeat for all.
+
+It changes nothing but what is known: an event wakes its task's driver, which looks for itself. Whatever the watcher
+misses while it is down is found when it compares engine and rows at its next start, or by the sweep.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import datetime, timedelta
+
+from django.db import close_old_connections, connection
+from django.db.models import Exists, OuterRef, Q
+
+from base import clock
+from clusters.connection import record_connected, record_disconnected
+from clusters.engine.errors import EngineError
+from clusters.engine.port import LABEL_TASK_ARN, EngineEvent
+from clusters.engines import engine_of, forget
+from clusters.models import ContainerInstance
+from services.control.standing import align
+from services.models import Task
+from services.wakeup import wake_task
+
+log = logging.getLogger(__name__)
+
+ROSTER = 2.0  # seconds between looks at which instances there are
+HEARTBEAT = 10.0  # seconds between pings of each engine
+ALIGN = 60.0  # seconds between comparisons of engine and rows
+_BACK_OFF = (0.5, 1.0, 2.0, 4.0, 8.0)
+_INTERESTING = {"die", "oom", "destroy", "health_status"}  # what we start ourselves, we know of
+_OVERLAP = timedelta(seconds=2)  # events asked for again after a break
+
+
+class Watcher:
+    """Runs until stop()."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._followers: dict[str, Follower] = {}
+
+    def stop(self) -> None:
+        self._stopping.set()
+        for follower in self._followers.values():
+            follower.stop()
+
+    def run(self) -> None:
+        log.info("watching")
+        while not self._stopping.is_set():
+            try:
+                self._look()
+            except Exception:
+                log.exception("the roster of instances could not be read")
+                connection.close()
+            self._stopping.wait(ROSTER)
+        for follower in self._followers.values():
+            follower.stop()
+
+    def _look(self) -> None:
+        """Follow every instance that is registered, or still has tasks to be stopped."""
+        close_old_connections()
+        busy = Task.objects.filter(instance=OuterRef("pk")).exclude(status="STOPPED")
+        wanted = dict(
+            ContainerInstance.objects.filter(~Q(status="INACTIVE") | Exists(busy)).values_list("pk", "url")
+        )
+        for key in set(self._followers) - set(wanted):
+            self._followers.pop(key).stop()
+        for key in wanted:
+            follower = self._followers.get(key)
+            if follower is None or not follower.alive:
+                self._followers[key] = Follower(key)
+            self._followers[key].beat()
+
+
+class Follower:
+    """Follows one engine."""
+
+    def __init__(self, instance_id: str) -> None:
+        self.instance_id = instance_id
+        self._stopping = threading.Event()
+        self._failures = 0
+        self._last_event: datetime | None = None
+        self._beaten = self._aligned = clock.now()
+        self._thread = threading.Thread(target=self._run, name=f"watch-{instance_id[:8]}", daemon=True)
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _instance(self) -> ContainerInstance:
+        return ContainerInstance.objects.select_related("cluster").get(pk=self.instance_id)
+
+    # ---- the event stream ----------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                close_old_connections()
+                self._follow()
+            except EngineError as error:
+                self._lost(str(error))
+            except ContainerInstance.DoesNotExist:
+                return
+            except Exception:
+                log.exception("watching instance %s failed", self.instance_id)
+                self._failures += 1
+            finally:
+                connection.close()
+            self._stopping.wait(_BACK_OFF[min(self._failures, len(_BACK_OFF)) - 1] if self._failures else 0.1)
+
+    def _follow(self) -> None:
+        instance = self._instance()
+        engine = engine_of(instance)
+        if not record_connected(instance, engine.info()):
+            self._failures = len(_BACK_OFF)
+            return
+        self._failures = 0
+        since = (self._last_event or clock.now()) - _OVERLAP
+        woken, removed = align(instance, engine)
+        log.info("following %s: %d tasks to look at, %d orphans removed", instance, woken, removed)
+        for event in engine.events(since):
+            if self._stopping.is_set():
+                return
+            self._handle(event)
+
+    def _handle(self, event: EngineEvent) -> None:
+        self._last_event = event.time
+        arn = event.labels.get(LABEL_TASK_ARN)
+        if arn and event.action in _INTERESTING:
+            close_old_connections()
+            wake_task(arn.rsplit("/", 1)[-1])
+
+    def _lost(self, reason: str) -> None:
+        self._failures += 1
+        try:
+            instance = self._instance()
+            record_disconnected(instance, reason)
+            forget(instance)
+        except ContainerInstance.DoesNotExist:
+            self._stopping.set()
+        except Exception:
+            log.exception("the loss of instance %s could not be written down", self.instance_id)
+
+    # ---- the heartbeat, called from the watcher's own thread ------------------------------------
+
+    def beat(self) -> None:
+        """Notice an engine that went silent without ending its stream, and compare now and then."""
+        now = clock.now()
+        if now - self._beaten < timedelta(seconds=HEARTBEAT):
+            return
+        self._beaten = now
+        instance = self._instance()
+        if not instance.connected:
+            return
+        try:
+            engine = engine_of(instance)
+            engine.ping()
+            if now - self._aligned >= timedelta(seconds=ALIGN):
+                self._aligned = now
+                align(instance, engine)
+                record_connected(instance, engine.info())
+        except EngineError as error:
+            self._lost(str(error))

@@ -1,0 +1,39 @@
+"""Celery jobs: thin doors to the control loop. Any of them may be lost, doubled or killed."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from services.control import driver, reconcile, retention, standing, sweep
+from services.models import Task
+
+
+@shared_task(name="services.reconcile_service", ignore_result=True)
+def reconcile_service(service_id: int) -> None:
+    reconcile.reconcile(service_id)
+
+
+@shared_task(name="services.drive_task", ignore_result=True)
+def drive_task(task_id: str) -> None:
+    driver.drive(task_id)
+
+
+@shared_task(name="services.resolve_images", ignore_result=True)
+def resolve_images(deployment_id: str) -> None:
+    reconcile.resolve_images(deployment_id)
+
+
+@shared_task(name="services.collect_logs", ignore_result=True)
+def collect_logs(task_id: str) -> None:
+    if Task.objects.filter(pk=task_id).exclude(status="STOPPED").exists():
+        standing.collect_logs(task_id)
+
+
+@shared_task(name="services.sweep", ignore_result=True)
+def sweep_due() -> None:
+    sweep.sweep()
+
+
+@shared_task(name="services.retention", ignore_result=True)
+def apply_retention() -> None:
+    retention.apply()
