@@ -145,7 +145,7 @@ CONTAINER = Struct({
     "image": Field(
         Text(max_length=255 + 72, pattern=words.IMAGE, rule=words.IMAGE_RULE), "the image it runs", required=True
     ),
-    "cpu": Field(Whole(0, 262144, "CPU units"), "CPU units it gets under contention; 1024 = one core", default=0),
+    "cpu": Field(Whole(0, 262144, "CPU units"), "CPU units reserved, and its ceiling; 1024 = one core", default=0),
     "memory": Field(MEMORY, "hard limit, MiB: beyond it the kernel kills the container"),
     "memoryReservation": Field(MEMORY, "soft limit, MiB: what is reserved on the instance"),
     "essential": Field(Flag(), "whether the task stops when this container stops", default=True),
