@@ -65,7 +65,6 @@ def pause_spec(task: Task, image: str) -> ContainerSpec:
     awsvpc = document.get("networkMode") == "awsvpc"
     cpu, memory = task_size(document)
     joint = task.instance is not None and task.instance.joint_limits and len(document["containerDefinitions"]) > 1
-    first = document["containerDefinitions"][0]
     return ContainerSpec(
         name=pause_name(task),
         image=image,
@@ -75,13 +74,16 @@ def pause_spec(task: Task, image: str) -> ContainerSpec:
         memory_limit=memory if joint else None,
         log_driver="none",
         # Whatever belongs to the network namespace is the pause container's to set.
-        hostname=first.get("hostname") if awsvpc else None,
-        dns=tuple(first.get("dnsServers", ())) if awsvpc else (),
-        dns_search=tuple(first.get("dnsSearchDomains", ())) if awsvpc else (),
-        extra_hosts=tuple((h["hostname"], h["ipAddress"]) for h in first.get("extraHosts", ())) if awsvpc else (),
+        dns=_agreed(document, "dnsServers") if awsvpc else (),
+        dns_search=_agreed(document, "dnsSearchDomains") if awsvpc else (),
         sysctls=_sysctls(document) if awsvpc else (),
         stop_timeout=0,
     )
+
+
+def _agreed(document: Document, name: str) -> tuple[str, ...]:
+    """The list of the first container that sets it: registration saw to it that the others agree."""
+    return next((tuple(c[name]) for c in document["containerDefinitions"] if c.get(name)), ())
 
 
 def _sysctls(document: Document) -> tuple[tuple[str, str], ...]:
