@@ -11,4 +11,5 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Whatever is due and was not woken. An entry that was not taken before the next is due is dropped.
     "sweep": {"task": "services.sweep", "schedule": 5.0, "options": {"expires": 10}},
     "retention": {"task": "services.retention", "schedule": 900.0, "options": {"expires": 900}},
+    "access-retention": {"task": "access.retention", "schedule": 3600.0, "options": {"expires": 3600}},
 }

@@ -210,5 +210,6 @@ SLIPWAY_LOG_LINES: int = env.int("SLIPWAY_LOG_LINES", default=20_000)  # kept pe
 SLIPWAY_KEEP_STOPPED_TASKS_HOURS: int = env.int("SLIPWAY_KEEP_STOPPED_TASKS_HOURS", default=24)
 SLIPWAY_KEEP_LOGS_DAYS: int = env.int("SLIPWAY_KEEP_LOGS_DAYS", default=14)
 SLIPWAY_KEEP_DEPLOYMENTS_DAYS: int = env.int("SLIPWAY_KEEP_DEPLOYMENTS_DAYS", default=90)
+SLIPWAY_KEEP_AUDIT_DAYS: int = env.int("SLIPWAY_KEEP_AUDIT_DAYS", default=365)
 # Address schemes of fake engines, for tests and benchmarks only.
 SLIPWAY_EXTRA_ENGINE_SCHEMES: frozenset[str] = frozenset(env.list("SLIPWAY_EXTRA_ENGINE_SCHEMES", default=[]))
