@@ -21,7 +21,9 @@ _NO_RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interva
 def send(name: str, *args: object, delay: float = 0.0) -> None:
     """Send the job `name` now, or `delay` seconds from now."""
     try:
-        current_app.send_task(name, args=args, countdown=delay or None, retry=True, retry_policy=_NO_RETRY, ignore_result=True)
+        current_app.send_task(
+            name, args=args, countdown=delay or None, retry=True, retry_policy=_NO_RETRY, ignore_result=True
+        )
     except Exception as error:  # kombu wraps broker errors in many types
         log.warning("job %s%r not sent, the sweep will find it: %s", name, args, error)
 

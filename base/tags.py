@@ -1,4 +1,4 @@
-"""Tags as AWS has them: at most 50, keys of 1–128 and values of up to 256 characters, `aws:` reserved."""
+"""Tags as AWS has them: at most 50, keys of 1 to 128 and values of up to 256 characters, `aws:` reserved."""
 
 from __future__ import annotations
 

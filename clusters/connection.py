@@ -46,12 +46,21 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
                 Q(connected_at=None) | Q(disconnected_at__gt=F("connected_at")), pk=instance.pk
             ).update(connected_at=now)
             if came_back:
-                outbox.publish("instance.connected", {"instance": instance.pk, "cluster": instance.cluster_id})
+                outbox.publish(
+                    "instance.connected", {"instance": instance.pk, "cluster": instance.cluster_id}
+                )
             live.publish(*instance_topics(instance))
     except IntegrityError:
-        other = ContainerInstance.objects.filter(engine_id=info.engine_id).exclude(status="INACTIVE").exclude(pk=instance.pk).first()
+        other = (
+            ContainerInstance.objects.filter(engine_id=info.engine_id)
+            .exclude(status="INACTIVE")
+            .exclude(pk=instance.pk)
+            .first()
+        )
         where = f"{other.name or other.id} in cluster {other.cluster.name}" if other else "another instance"
-        record_disconnected(instance, f"This engine is registered already, as {where}. Deregister one of the two.")
+        record_disconnected(
+            instance, f"This engine is registered already, as {where}. Deregister one of the two."
+        )
         return False
     instance.refresh_from_db()
     return True

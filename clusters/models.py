@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from django.db import models
 from django.db.models import F, Q
 
@@ -44,7 +43,9 @@ class Network(models.Model):
     engine_name = models.CharField(max_length=120, unique=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["cluster", "name"], name="one_network_name_per_cluster")]
+        constraints = [
+            models.UniqueConstraint(fields=["cluster", "name"], name="one_network_name_per_cluster")
+        ]
 
     def __str__(self) -> str:
         return f"{self.cluster} {self.name}"
@@ -103,9 +104,12 @@ class ContainerInstance(models.Model):
                 condition=~Q(engine_id="") & ~Q(status="INACTIVE"),
                 name="one_live_instance_per_engine",
             ),
-            models.CheckConstraint(condition=Q(cpu_reserved__lte=F("cpu")) | Q(cpu_reserved=0), name="cpu_within_registered"),
             models.CheckConstraint(
-                condition=Q(memory_reserved__lte=F("memory")) | Q(memory_reserved=0), name="memory_within_registered"
+                condition=Q(cpu_reserved__lte=F("cpu")) | Q(cpu_reserved=0), name="cpu_within_registered"
+            ),
+            models.CheckConstraint(
+                condition=Q(memory_reserved__lte=F("memory")) | Q(memory_reserved=0),
+                name="memory_within_registered",
             ),
         ]
 

@@ -38,7 +38,9 @@ class ClusterContains(ClientError):
 
 
 @operation(
-    "ecs:CreateCluster", resource=lambda params: here.cluster_arn(params.get("cluster_name") or DEFAULT_CLUSTER), writes=True
+    "ecs:CreateCluster",
+    resource=lambda params: here.cluster_arn(params.get("cluster_name") or DEFAULT_CLUSTER),
+    writes=True,
 )
 def create_cluster(
     caller: Caller,
@@ -76,7 +78,8 @@ def delete_cluster(caller: Caller, *, cluster: str) -> Cluster:
     row = Cluster.objects.select_for_update().get(pk=find_cluster(cluster).pk)
     if row.active_services:
         raise ClusterContains(
-            "The Cluster cannot be deleted while Services are active.", code="ClusterContainsServicesException"
+            "The Cluster cannot be deleted while Services are active.",
+            code="ClusterContainsServicesException",
         )
     if row.running_tasks or row.pending_tasks:
         raise ClusterContains(
@@ -110,7 +113,11 @@ def _checked_url(url: str, tls: Mapping[str, str]) -> str:
     if parts.scheme == "tcp":
         if not parts.hostname or not parts.port:
             raise invalid("url", "a remote engine is tcp://host:port")
-        missing = {name: "required for a tcp:// engine: whoever reaches it without is root there" for name, value in tls.items() if not value}
+        missing = {
+            name: "required for a tcp:// engine: whoever reaches it without is root there"
+            for name, value in tls.items()
+            if not value
+        }
         if missing:
             raise invalid_fields(missing)
         return url
@@ -123,7 +130,9 @@ def _checked_attributes(attributes: Mapping[str, str] | None) -> dict[str, str]:
     attributes = dict(attributes or {})
     for name in attributes:
         if not _ATTRIBUTE_NAME.match(name) or (name.startswith("ecs.") and name != "ecs.availability-zone"):
-            raise invalid(f"attributes.{name}", "1 to 128 letters, digits, - _ . / and not starting with ecs.")
+            raise invalid(
+                f"attributes.{name}", "1 to 128 letters, digits, - _ . / and not starting with ecs."
+            )
     return attributes
 
 

@@ -69,7 +69,9 @@ def describe_cluster(caller: Caller, *, cluster: str = DEFAULT_CLUSTER) -> Clust
 @operation("ecs:ListContainerInstances", resource=lambda params: "*", writes=False)
 def list_container_instances(caller: Caller, *, cluster: str | None = None) -> QuerySet[ContainerInstance]:
     """The registered instances this caller may see, of one cluster or of all."""
-    instances = ContainerInstance.objects.select_related("cluster").exclude(status=ContainerInstance.Status.INACTIVE)
+    instances = ContainerInstance.objects.select_related("cluster").exclude(
+        status=ContainerInstance.Status.INACTIVE
+    )
     if cluster is not None:
         instances = instances.filter(cluster=find_cluster(cluster))
     return visible(instances, caller, "ecs:DescribeContainerInstances")

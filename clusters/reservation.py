@@ -17,7 +17,9 @@ class NoRoom(Exception):
     """The instance has no longer the room the plan counted on."""
 
 
-def reserve(instance_id: str, *, cpu: int, memory: int, ports: Iterable[tuple[int, str]], holder: str) -> None:
+def reserve(
+    instance_id: str, *, cpu: int, memory: int, ports: Iterable[tuple[int, str]], holder: str
+) -> None:
     """Take CPU units, MiB and host ports for the task `holder`. Raises NoRoom, then nothing was taken."""
     try:
         with transaction.atomic():

@@ -34,7 +34,9 @@ def _percent(value: Any, field: str, low: int, high: int) -> int:
     return value
 
 
-def deployment_configuration(given: Mapping[str, Any] | None, before: Mapping[str, Any] | None = None) -> Document:
+def deployment_configuration(
+    given: Mapping[str, Any] | None, before: Mapping[str, Any] | None = None
+) -> Document:
     """The complete deployment configuration: what is given, over what was, over ECS's defaults (100 %, 200 %)."""
     given = given or {}
     _unknown(given, _DEPLOYMENT_KEYS, "deploymentConfiguration")
@@ -78,7 +80,12 @@ def _breaker(given: Mapping[str, Any] | None, before: Mapping[str, Any]) -> Docu
     kind = threshold.get("type", "BOUNDED_PERCENT")
     if kind not in ("COUNT", "BOUNDED_PERCENT", "UNBOUNDED_PERCENT"):
         raise invalid(f"{where}.thresholdConfiguration.type", "COUNT, BOUNDED_PERCENT or UNBOUNDED_PERCENT")
-    value = _percent(threshold.get("value", 50), f"{where}.thresholdConfiguration.value", 1, 10000 if kind == "COUNT" else 100)
+    value = _percent(
+        threshold.get("value", 50),
+        f"{where}.thresholdConfiguration.value",
+        1,
+        10000 if kind == "COUNT" else 100,
+    )
     return {
         "enable": given.get("enable", False),
         "rollback": given.get("rollback", False),
@@ -87,7 +94,9 @@ def _breaker(given: Mapping[str, Any] | None, before: Mapping[str, Any]) -> Docu
     }
 
 
-def network_configuration(cluster: Cluster, definition: TaskDefinition, given: Mapping[str, Any] | None) -> Document:
+def network_configuration(
+    cluster: Cluster, definition: TaskDefinition, given: Mapping[str, Any] | None
+) -> Document:
     """awsvpcConfiguration for awsvpc tasks, filled from the cluster's default network; ids must be the cluster's."""
     awsvpc = definition.document.get("networkMode") == "awsvpc"
     if not awsvpc:
@@ -97,7 +106,9 @@ def network_configuration(cluster: Cluster, definition: TaskDefinition, given: M
     network = cluster.networks.order_by("id").first()
     assert network is not None  # every cluster is created with one
     given = dict((given or {}).get("awsvpcConfiguration") or {})
-    _unknown(given, {"subnets", "securityGroups", "assignPublicIp"}, "networkConfiguration.awsvpcConfiguration")
+    _unknown(
+        given, {"subnets", "securityGroups", "assignPublicIp"}, "networkConfiguration.awsvpcConfiguration"
+    )
     subnets = list(given.get("subnets") or [network.subnet_id])
     groups = list(given.get("securityGroups") or [network.security_group_id])
     known_subnets = set(cluster.networks.values_list("subnet_id", flat=True))
@@ -105,7 +116,9 @@ def network_configuration(cluster: Cluster, definition: TaskDefinition, given: M
     problems = {}
     for subnet in subnets:
         if subnet not in known_subnets:
-            problems["networkConfiguration.awsvpcConfiguration.subnets"] = f"{subnet} is not a subnet of cluster {cluster}"
+            problems["networkConfiguration.awsvpcConfiguration.subnets"] = (
+                f"{subnet} is not a subnet of cluster {cluster}"
+            )
     for group in groups:
         if group not in known_groups:
             problems["networkConfiguration.awsvpcConfiguration.securityGroups"] = (
@@ -117,7 +130,9 @@ def network_configuration(cluster: Cluster, definition: TaskDefinition, given: M
         raise unsupported("networkConfiguration.awsvpcConfiguration.assignPublicIp ENABLED", "Use DISABLED.")
     if problems:
         raise invalid_fields(problems)
-    return {"awsvpcConfiguration": {"subnets": subnets, "securityGroups": groups, "assignPublicIp": "DISABLED"}}
+    return {
+        "awsvpcConfiguration": {"subnets": subnets, "securityGroups": groups, "assignPublicIp": "DISABLED"}
+    }
 
 
 def capacity(
@@ -139,7 +154,9 @@ def capacity(
             where = f"capacityProviderStrategy[{position}]"
             _unknown(item, {"capacityProvider", "weight", "base"}, where)
             if item.get("capacityProvider") not in known:
-                raise invalid(f"{where}.capacityProvider", f"{item.get('capacityProvider')} is not a capacity provider")
+                raise invalid(
+                    f"{where}.capacityProvider", f"{item.get('capacityProvider')} is not a capacity provider"
+                )
         result = {"capacityProviderStrategy": [dict(item) for item in strategy]}
         fargate = any(item["capacityProvider"] == "FARGATE" for item in strategy)
     if fargate and "FARGATE" not in definition.document.get("requiresCompatibilities", []):

@@ -79,7 +79,7 @@ def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> 
         tags=tags,
         registered_by=caller.arn,
     )
-    live.publish("taskdefs", f"taskdef:{family.name}")
+    live.publish("task-definitions", f"taskdef:{family.name}")
     return row
 
 
@@ -92,13 +92,16 @@ def deregister_task_definition(caller: Caller, *, task_definition: str) -> TaskD
     """Make a revision INACTIVE: nothing new is started from it, services that run it keep it and may roll back to it."""
     if split_definition(task_definition)[1] is None:
         raise ClientError(
-            "Deregistering needs a revision: family:revision or an ARN.", fields={"taskDefinition": "needs a revision"}
+            "Deregistering needs a revision: family:revision or an ARN.",
+            fields={"taskDefinition": "needs a revision"},
         )
     row = find_definition(task_definition)
     if row.status == TaskDefinition.Status.INACTIVE:
-        raise ClientError(f"The specified task definition is inactive: {row}.", fields={"taskDefinition": "is INACTIVE"})
+        raise ClientError(
+            f"The specified task definition is inactive: {row}.", fields={"taskDefinition": "is INACTIVE"}
+        )
     row.status = TaskDefinition.Status.INACTIVE
     row.deregistered_at = clock.now()
     row.save(update_fields=["status", "deregistered_at"])
-    live.publish("taskdefs", f"taskdef:{row.family.name}")
+    live.publish("task-definitions", f"taskdef:{row.family.name}")
     return row

@@ -19,7 +19,12 @@ def announce(service: Service, *messages: str) -> None:
     # Several in one moment still have an order: a microsecond each.
     now = clock.now()
     ServiceEvent.objects.bulk_create(
-        ServiceEvent(service=service, event_id=uuid.uuid4(), message=message, created_at=now + timedelta(microseconds=i))
+        ServiceEvent(
+            service=service,
+            event_id=uuid.uuid4(),
+            message=message,
+            created_at=now + timedelta(microseconds=i),
+        )
         for i, message in enumerate(messages)
     )
     surplus = ServiceEvent.objects.filter(service=service).values_list("pk", flat=True)[KEPT:]
@@ -28,5 +33,7 @@ def announce(service: Service, *messages: str) -> None:
 
 def newest(service: Service, count: int = 20) -> tuple[str, ...]:
     """The newest messages, oldest first."""
-    rows: Iterable[str] = ServiceEvent.objects.filter(service=service).values_list("message", flat=True)[:count]
+    rows: Iterable[str] = ServiceEvent.objects.filter(service=service).values_list("message", flat=True)[
+        :count
+    ]
     return tuple(reversed(list(rows)))

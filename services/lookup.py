@@ -138,5 +138,7 @@ def find_task(task: str, cluster: str | None = None) -> Task:
     )
     wanted: Cluster = row.cluster if is_arn(task) and row else find_cluster(cluster)
     if row is None or row.cluster_id != wanted.pk:
-        raise InvalidParameter(f"The referenced task was not found: {task}.", fields={"task": "not found"}, status=404)
+        raise InvalidParameter(
+            f"The referenced task was not found: {task}.", fields={"task": "not found"}, status=404
+        )
     return row

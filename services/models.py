@@ -50,7 +50,9 @@ class TaskDefinition(models.Model):
 
     class Meta:
         ordering = ["family__name", "-revision"]
-        constraints = [models.UniqueConstraint(fields=["family", "revision"], name="one_revision_number_per_family")]
+        constraints = [
+            models.UniqueConstraint(fields=["family", "revision"], name="one_revision_number_per_family")
+        ]
 
     def __str__(self) -> str:
         return f"{self.family.name}:{self.revision}"
@@ -121,18 +123,24 @@ class ServiceRevision(models.Model):
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
     arn = models.CharField(max_length=500, unique=True)
-    task_definition = models.ForeignKey(TaskDefinition, on_delete=models.PROTECT, related_name="service_revisions")
+    task_definition = models.ForeignKey(
+        TaskDefinition, on_delete=models.PROTECT, related_name="service_revisions"
+    )
     # launchType, capacityProviderStrategy, platformVersion, networkConfiguration, placementStrategy,
     # placementConstraints, healthCheckGracePeriodSeconds, propagateTags (AWS form)
     configuration = models.JSONField(default=dict)
-    images = models.JSONField(default=dict)  # container name -> {"image", "digest", "pin"}; filled once, then frozen
+    images = models.JSONField(
+        default=dict
+    )  # container name -> {"image", "digest", "pin"}; filled once, then frozen
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=400, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)  # last time a deployment of it completed
 
     class Meta:
         ordering = ["service_id", "-number"]
-        constraints = [models.UniqueConstraint(fields=["service", "number"], name="one_number_per_service_revision")]
+        constraints = [
+            models.UniqueConstraint(fields=["service", "number"], name="one_number_per_service_revision")
+        ]
 
     def __str__(self) -> str:
         return f"{self.service.name} #{self.number}"
@@ -153,7 +161,9 @@ class Deployment(models.Model):
     source = models.ForeignKey(  # what was completed before it
         ServiceRevision, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
-    rollback = models.ForeignKey(ServiceRevision, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    rollback = models.ForeignKey(
+        ServiceRevision, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     rollback_reason = models.TextField(blank=True)
     rollback_started_at = models.DateTimeField(null=True, blank=True)
     is_rollback = models.BooleanField(default=False)  # asked for as a rollback to an earlier revision
@@ -176,7 +186,9 @@ class Deployment(models.Model):
 
     class Meta:
         ordering = ["service_id", "-number"]
-        constraints = [models.UniqueConstraint(fields=["service", "number"], name="one_number_per_deployment")]
+        constraints = [
+            models.UniqueConstraint(fields=["service", "number"], name="one_number_per_deployment")
+        ]
 
     def __str__(self) -> str:
         return f"{self.service.name} deployment {self.number}"
@@ -192,7 +204,9 @@ class Deployment(models.Model):
         return self.rollback if rolling_back else self.target  # type: ignore[return-value]
 
 
-IN_PROGRESS = frozenset({"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
+IN_PROGRESS = frozenset(
+    {"PENDING", "IN_PROGRESS", "STOP_REQUESTED", "ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"}
+)
 
 
 class Task(models.Model):
@@ -205,11 +219,15 @@ class Task(models.Model):
         ContainerInstance, null=True, blank=True, on_delete=models.PROTECT, related_name="tasks"
     )
     task_definition = models.ForeignKey(TaskDefinition, on_delete=models.PROTECT, related_name="tasks")
-    service = models.ForeignKey(Service, null=True, blank=True, on_delete=models.CASCADE, related_name="tasks")
+    service = models.ForeignKey(
+        Service, null=True, blank=True, on_delete=models.CASCADE, related_name="tasks"
+    )
     revision = models.ForeignKey(
         ServiceRevision, null=True, blank=True, on_delete=models.CASCADE, related_name="tasks"
     )
-    deployment = models.ForeignKey(Deployment, null=True, blank=True, on_delete=models.CASCADE, related_name="tasks")
+    deployment = models.ForeignKey(
+        Deployment, null=True, blank=True, on_delete=models.CASCADE, related_name="tasks"
+    )
     group = models.CharField(max_length=400, db_index=True)
     started_by = models.CharField(max_length=400, blank=True, db_index=True)
     client_token = models.CharField(max_length=64, blank=True, db_index=True)
@@ -218,7 +236,9 @@ class Task(models.Model):
     tags = models.JSONField(default=dict, blank=True)
     images = models.JSONField(default=dict, blank=True)  # as on the service revision, for standalone tasks
 
-    status = models.CharField(max_length=20, choices=_choices(words.Status), default=words.Status.PROVISIONING)
+    status = models.CharField(
+        max_length=20, choices=_choices(words.Status), default=words.Status.PROVISIONING
+    )
     desired_status = models.CharField(max_length=20, default="RUNNING")
     health = models.CharField(max_length=20, choices=_choices(words.Health), default=words.Health.UNKNOWN)
     # Health as deployments consult it: only essential containers that have a check.

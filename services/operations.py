@@ -76,7 +76,9 @@ def _deployment_owner(params: Params) -> list[str]:
 # ---- services ----------------------------------------------------------------------------------
 
 
-@operation("ecs:CreateService", resource=_new_service_arn, context=_context, extra=_needs_of_definition, writes=True)
+@operation(
+    "ecs:CreateService", resource=_new_service_arn, context=_context, extra=_needs_of_definition, writes=True
+)
 def create_service(
     caller: Caller,
     *,
@@ -105,9 +107,19 @@ def create_service(
     owner = find_cluster(cluster)
     definition = find_definition(task_definition, active=True)
     frozen = _frozen(
-        owner, definition, launch_type, capacity_provider_strategy, network_configuration, placement_strategy, placement_constraints
+        owner,
+        definition,
+        launch_type,
+        capacity_provider_strategy,
+        network_configuration,
+        placement_strategy,
+        placement_constraints,
     )
-    if Service.objects.filter(cluster=owner, name=service_name).exclude(status=Service.Status.INACTIVE).exists():
+    if (
+        Service.objects.filter(cluster=owner, name=service_name)
+        .exclude(status=Service.Status.INACTIVE)
+        .exists()
+    ):
         raise InvalidParameter(
             f"Creation of service was not idempotent: {service_name} exists already in cluster {owner}.",
             fields={"serviceName": "exists already"},
@@ -128,7 +140,9 @@ def create_service(
     return service
 
 
-@operation("ecs:UpdateService", resource=service_arn_of, context=_context, extra=_needs_of_definition, writes=True)
+@operation(
+    "ecs:UpdateService", resource=service_arn_of, context=_context, extra=_needs_of_definition, writes=True
+)
 def update_service(
     caller: Caller,
     *,
@@ -191,12 +205,15 @@ def update_service(
 
 
 @operation("ecs:DeleteService", resource=service_arn_of, writes=True)
-def delete_service(caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER, force: bool = False) -> Service:
+def delete_service(
+    caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER, force: bool = False
+) -> Service:
     """Stop everything of a service and make it INACTIVE. Without `force` only when it is scaled to zero."""
     row = find_active_service(service, cluster)
     if row.desired_count and not force:
         raise InvalidParameter(
-            "The service cannot be stopped while it is scaled above 0.", fields={"force": "scale to 0 first, or use force"}
+            "The service cannot be stopped while it is scaled above 0.",
+            fields={"force": "scale to 0 first, or use force"},
         )
     if row.deployment is not None:
         end_deployment(row.deployment, DeploymentStatus.STOPPED, "The service was deleted.")
@@ -209,7 +226,9 @@ def delete_service(caller: Caller, *, service: str, cluster: str = DEFAULT_CLUST
 @operation(
     "ecs:StopServiceDeployment", resource=_deployment_service_arn, owners=_deployment_owner, writes=True
 )
-def stop_service_deployment(caller: Caller, *, service_deployment: str, stop_type: str = "ROLLBACK") -> Deployment:
+def stop_service_deployment(
+    caller: Caller, *, service_deployment: str, stop_type: str = "ROLLBACK"
+) -> Deployment:
     """End a deployment in progress. ROLLBACK: back to the last completed revision. ABORT: nothing more is started or
     stopped; tasks lost afterwards are replaced from the last completed revision."""
     if stop_type not in ("ROLLBACK", "ABORT"):
@@ -221,7 +240,9 @@ def stop_service_deployment(caller: Caller, *, service_deployment: str, stop_typ
     return found
 
 
-def roll_back(caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER, to: str | None = None) -> Deployment:
+def roll_back(
+    caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER, to: str | None = None
+) -> Deployment:
     """The one click: to the last completed revision, or to the one named. In mid-deployment it is
     StopServiceDeployment with ROLLBACK, afterwards UpdateService from the frozen revision. Not an operation itself:
     both it may become are."""
@@ -229,7 +250,11 @@ def roll_back(caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER, t
     target = rollback_target(row) if to is None else find_revision(row, to)
     if target is None:
         raise ClientError(f"{row.name} has no other completed revision to roll back to.")
-    if row.deployment is not None and row.completed_revision_id == target.pk and row.deployment.target_id != target.pk:
+    if (
+        row.deployment is not None
+        and row.completed_revision_id == target.pk
+        and row.deployment.target_id != target.pk
+    ):
         return stop_service_deployment(caller, service_deployment=row.deployment.arn, stop_type="ROLLBACK")
     updated = update_service(caller, service=row.arn, cluster=row.cluster.name, from_revision=target.pk)
     deployment = Service.objects.select_related("deployment").get(pk=updated.pk).deployment
@@ -255,7 +280,11 @@ def rollback_target(service: Service) -> ServiceRevision | None:
     """Where "roll back" goes by default: in mid-deployment to the last completed revision, otherwise to the one that
     had completed before it. None where there is none."""
     completed = service.completed_revision
-    if service.deployment is not None and completed is not None and service.deployment.target_id != completed.pk:
+    if (
+        service.deployment is not None
+        and completed is not None
+        and service.deployment.target_id != completed.pk
+    ):
         return completed
     earlier = service.revisions.exclude(completed_at=None)
     if completed is not None:
@@ -302,7 +331,9 @@ def _deploy_if_changed(
         row.cluster,
         definition,
         None if capacity_provider_strategy else before.get("launchType"),
-        capacity_provider_strategy if capacity_provider_strategy is not None else before.get("capacityProviderStrategy"),
+        capacity_provider_strategy
+        if capacity_provider_strategy is not None
+        else before.get("capacityProviderStrategy"),
         network,
         placement_strategy if placement_strategy is not None else before.get("placementStrategy"),
         placement_constraints if placement_constraints is not None else before.get("placementConstraints"),

@@ -7,7 +7,6 @@ from django.db.models import Count, Max, Q, QuerySet
 
 from access.registry import Caller, operation
 from access.visibility import visible
-
 from clusters.queries import DEFAULT_CLUSTER, find_cluster
 from services.lookup import (
     definition_arn,
@@ -48,13 +47,16 @@ def list_task_definition_families(caller: Caller, *, prefix: str = "") -> QueryS
     return (
         Family.objects.filter(pk__in=seen.values("family"), name__startswith=prefix)
         .annotate(
-            active=Count("revisions", filter=Q(revisions__status="ACTIVE")), newest_at=Max("revisions__registered_at")
+            active=Count("revisions", filter=Q(revisions__status="ACTIVE")),
+            newest_at=Max("revisions__registered_at"),
         )
         .order_by("name")
     )
 
 
-@operation("ecs:DescribeTaskDefinition", resource=lambda p: definition_arn(p["task_definition"]), writes=False)
+@operation(
+    "ecs:DescribeTaskDefinition", resource=lambda p: definition_arn(p["task_definition"]), writes=False
+)
 def describe_task_definition(caller: Caller, *, task_definition: str) -> TaskDefinition:
     """One revision by family:revision or ARN; the newest ACTIVE one by family."""
     return find_definition(task_definition)
@@ -91,7 +93,9 @@ def list_service_deployments(
     return (
         find_service(service, cluster)
         .deployments.select_related(
-            "target__task_definition__family", "rollback__task_definition__family", "source__task_definition__family"
+            "target__task_definition__family",
+            "rollback__task_definition__family",
+            "source__task_definition__family",
         )
         .order_by("-number")
     )
@@ -112,13 +116,19 @@ def describe_service_deployment(caller: Caller, *, service_deployment: str) -> D
 
 
 @operation("ecs:DescribeServiceRevisions", resource=service_arn_of, writes=False)
-def list_service_revisions(caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER) -> QuerySet[ServiceRevision]:
+def list_service_revisions(
+    caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER
+) -> QuerySet[ServiceRevision]:
     """The frozen configurations of a service, newest first."""
-    return find_service(service, cluster).revisions.select_related("task_definition__family").order_by("-number")
+    return (
+        find_service(service, cluster).revisions.select_related("task_definition__family").order_by("-number")
+    )
 
 
 @operation("ecs:DescribeServices", resource=service_arn_of, writes=False)
-def list_service_events(caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER) -> QuerySet[ServiceEvent]:
+def list_service_events(
+    caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER
+) -> QuerySet[ServiceEvent]:
     """The newest 100 events of a service, newest first."""
     return find_service(service, cluster).events.order_by("-created_at", "-id")
 
@@ -153,7 +163,9 @@ def list_tasks(
         rows = rows.filter(started_by=started_by)
     if desired_status is not None:
         rows = rows.filter(desired_status=desired_status)
-    return visible(rows.order_by("-created_at", "id"), caller, "ecs:DescribeTasks", owner_fields=["service__arn"])
+    return visible(
+        rows.order_by("-created_at", "id"), caller, "ecs:DescribeTasks", owner_fields=["service__arn"]
+    )
 
 
 def _task_owner(params: dict) -> list[str]:

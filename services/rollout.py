@@ -16,7 +16,12 @@ from services.wakeup import wake_service
 
 def service_topics(service: Service) -> tuple[str, ...]:
     """The pages that show this service."""
-    return (f"service:{service.cluster.name}/{service.name}", f"cluster:{service.cluster.name}", "services", "overview")
+    return (
+        f"service:{service.cluster.name}/{service.name}",
+        f"cluster:{service.cluster.name}",
+        "services",
+        "overview",
+    )
 
 
 def new_revision(
@@ -38,7 +43,12 @@ def new_revision(
 
 
 def begin_deployment(
-    service: Service, target: ServiceRevision, created_by: str, *, is_rollback: bool = False, force: bool = False
+    service: Service,
+    target: ServiceRevision,
+    created_by: str,
+    *,
+    is_rollback: bool = False,
+    force: bool = False,
 ) -> Deployment:
     """Make `target` what the service is to run. A deployment still in progress ends, superseded."""
     if service.deployment is not None:
@@ -63,7 +73,10 @@ def begin_deployment(
     service.steady_since = None
     service.save(update_fields=["deployment", "steady_since"])
     kind = "rollback" if is_rollback else "deployment"
-    announce(service, f"(service {service.name}) (deployment {deployment.id}) {kind} to {target.task_definition} started.")
+    announce(
+        service,
+        f"(service {service.name}) (deployment {deployment.id}) {kind} to {target.task_definition} started.",
+    )
     touch(service)
     return deployment
 
@@ -89,7 +102,11 @@ def request_stop(deployment: Deployment, *, rollback: bool) -> None:
         )
     if rollback:
         if deployment.status in (DeploymentStatus.ROLLBACK_REQUESTED, DeploymentStatus.ROLLBACK_IN_PROGRESS):
-            raise ClientError(f"The service deployment {deployment.id} is rolling back already.", code="ConflictException", status=409)
+            raise ClientError(
+                f"The service deployment {deployment.id} is rolling back already.",
+                code="ConflictException",
+                status=409,
+            )
         back_to = service.completed_revision
         if back_to is None or back_to.pk == deployment.target_id:
             raise ClientError(

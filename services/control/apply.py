@@ -36,7 +36,9 @@ def apply(service: Service, plan: model.Plan, owner: str) -> datetime | None:
     """Carry the plan into the rows. Answers when to look again at the latest. Raises Outdated."""
     retry: datetime | None = None
     with transaction.atomic():
-        current = Service.objects.select_for_update().select_related("deployment", "cluster").get(pk=service.pk)
+        current = (
+            Service.objects.select_for_update().select_related("deployment", "cluster").get(pk=service.pk)
+        )
         if current.lease_owner != owner or fingerprint(current) != fingerprint(service):
             raise Outdated
         _mark_healthy(plan)
@@ -68,7 +70,11 @@ def _stop(plan: model.Plan) -> None:
             by_reason[action.code, action.reason, action.failed].append(action.task)
     for (code, reason, failed), tasks in by_reason.items():
         Task.objects.filter(pk__in=tasks, desired_status="RUNNING").update(
-            desired_status="STOPPED", stop_code=code, stopped_reason=reason, failed=failed, version=F("version") + 1
+            desired_status="STOPPED",
+            stop_code=code,
+            stopped_reason=reason,
+            failed=failed,
+            version=F("version") + 1,
         )
         wake_tasks(tasks)
         live.publish(*(f"task:{task}" for task in tasks))
@@ -208,5 +214,9 @@ def _set_state(service: Service, plan: model.Plan) -> None:
     if fields:
         Service.objects.filter(pk=service.pk).update(**fields)
     if service.deployment_id is not None:
-        failed = Task.objects.filter(deployment_id=service.deployment_id, failed=True, status=Status.STOPPED).count()
-        Deployment.objects.filter(pk=service.deployment_id).exclude(failed_tasks=failed).update(failed_tasks=failed)
+        failed = Task.objects.filter(
+            deployment_id=service.deployment_id, failed=True, status=Status.STOPPED
+        ).count()
+        Deployment.objects.filter(pk=service.deployment_id).exclude(failed_tasks=failed).update(
+            failed_tasks=failed
+        )

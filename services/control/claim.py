@@ -21,9 +21,8 @@ def claim(model: type[models.Model], key: object, seconds: float = LEASE) -> str
     """The owner's token, or None where another holds the lease."""
     now = clock.now()
     owner = uuid.uuid4().hex
-    taken = (
-        model._default_manager.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk=key)
-        .update(lease_owner=owner, lease_until=now + timedelta(seconds=seconds), wake_at=None)
+    taken = model._default_manager.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk=key).update(
+        lease_owner=owner, lease_until=now + timedelta(seconds=seconds), wake_at=None
     )
     return owner if taken else None
 

@@ -21,7 +21,18 @@ from services.models import Task
 from services.scheduler.exits import Outage, exit_cause
 from services.scheduler.lifecycle import next_step
 from services.scheduler.model import Status, StopCode
-from services.scheduler.task_model import Advance, Fail, Pull, RemoveAll, Restart, Start, StartPause, Step, Stop, Wait
+from services.scheduler.task_model import (
+    Advance,
+    Fail,
+    Pull,
+    RemoveAll,
+    Restart,
+    Start,
+    StartPause,
+    Step,
+    Stop,
+    Wait,
+)
 from services.taskdef.order import has_health_check
 from services.wakeup import wake_service
 
@@ -162,7 +173,9 @@ def _counts_as_failure(task: Task) -> bool:
     outages = []
     if instance.disconnected_at is not None:
         back = instance.connected_at
-        outages.append(Outage(instance.disconnected_at, back if back and back >= instance.disconnected_at else None))
+        outages.append(
+            Outage(instance.disconnected_at, back if back and back >= instance.disconnected_at else None)
+        )
     document = task.task_definition.document
     return (
         exit_cause(
@@ -170,7 +183,9 @@ def _counts_as_failure(task: Task) -> bool:
             oom=culprit.oom_killed,
             at=culprit.finished_at or clock.now(),
             outages=outages,
-            joint_limits=instance.joint_limits and bool(document.get("memory")) and len(task.task_definition.containers) > 1,
+            joint_limits=instance.joint_limits
+            and bool(document.get("memory"))
+            and len(task.task_definition.containers) > 1,
         )
         == "app"
     )

@@ -13,10 +13,23 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from base import clock, live
-from clusters.engine.errors import ContainerNotFound, EngineError, EngineRetryable, ImageNotFound, NameConflict
-from clusters.engine.pause import ensure_pause_image, joint_cgroup_parent
-from clusters.engine.port import LABEL_INSTALLATION, LABEL_ROLE, LABEL_TASK_ARN, Engine, NetworkSpec, PullProgress
 from base.installation import installation_id
+from clusters.engine.errors import (
+    ContainerNotFound,
+    EngineError,
+    EngineRetryable,
+    ImageNotFound,
+    NameConflict,
+)
+from clusters.engine.pause import ensure_pause_image, joint_cgroup_parent
+from clusters.engine.port import (
+    LABEL_INSTALLATION,
+    LABEL_ROLE,
+    LABEL_TASK_ARN,
+    Engine,
+    NetworkSpec,
+    PullProgress,
+)
 from services.control import images, logs, specs
 from services.control.observe import Seen
 from services.models import Task, TaskContainer
@@ -62,7 +75,9 @@ def pull(task: Task, engine: Engine, seen: Seen, names: Iterable[str]) -> None:
 
 def _pull_one(task: Task, engine: Engine, row: TaskContainer, pin: str) -> None:
     if pin.startswith("sha256:"):
-        raise ImageNotFound(f"it was built on another instance (image id {pin[7:19]}) and is in no registry; {task.instance} does not have it")
+        raise ImageNotFound(
+            f"it was built on another instance (image id {pin[7:19]}) and is in no registry; {task.instance} does not have it"
+        )
     now = clock.now()
     Task.objects.filter(pk=task.pk, pull_started_at=None).update(pull_started_at=now)
     told = 0.0
@@ -118,8 +133,8 @@ def start(task: Task, engine: Engine, seen: Seen, names: Iterable[str]) -> None:
     wanted = set(names)
     documents = {container["name"]: container for container in task.task_definition.containers}
     parent = None
-    if task.pause_id and specs.has_task_limits(task.task_definition.document) and len(documents) > 1:
-        parent = joint_cgroup_parent(task.pause_id, engine.info()) if task.instance.joint_limits else None
+    if task.pause_id and task.instance.joint_limits and specs.limits_jointly(task):
+        parent = joint_cgroup_parent(task.pause_id, engine.info())
     try:
         for name, driver, options, labels in specs.volumes_to_make(task):
             engine.ensure_volume(name, labels, driver=driver, options=options)
@@ -157,7 +172,9 @@ def _start_one(task: Task, engine: Engine, seen: Seen, row: TaskContainer, spec:
         TaskContainer.objects.filter(pk=row.pk).update(runtime_id=row.runtime_id)
         return
     seen.containers[row.name] = engine.inspect_container(container_id)
-    TaskContainer.objects.filter(pk=row.pk).update(runtime_id=row.runtime_id, image_digest=_pins(task).get(row.name, {}).get("digest", ""))
+    TaskContainer.objects.filter(pk=row.pk).update(
+        runtime_id=row.runtime_id, image_digest=_pins(task).get(row.name, {}).get("digest", "")
+    )
 
 
 def _create(engine: Engine, spec: specs.ContainerSpec) -> str:

@@ -37,7 +37,7 @@ def collect(task: Task, engine: Engine, *, final: bool = False) -> int:
         if final:
             LogStream.objects.filter(pk=stream.pk).update(complete=True)
     if fetched:
-        live.publish(f"logs:{task.id}")
+        live.publish(f"logs:task:{task.id}")
     return fetched
 
 
@@ -76,7 +76,10 @@ def _fetch(stream: LogStream, row: TaskContainer, engine: Engine) -> int:
         if not moved:
             return 0
         LogEvent.objects.bulk_create(
-            (LogEvent(stream=stream, at=line.time, source=line.stream, message=_clean(line.message)) for line in lines),
+            (
+                LogEvent(stream=stream, at=line.time, source=line.stream, message=_clean(line.message))
+                for line in lines
+            ),
             batch_size=500,
         )
         _trim(stream, most)
@@ -100,6 +103,8 @@ def _trim(stream: LogStream, most: int) -> None:
     surplus = stream.lines - most
     if surplus <= 0:
         return
-    oldest = LogEvent.objects.filter(stream=stream).order_by("at", "id").values_list("pk", flat=True)[:surplus]
+    oldest = (
+        LogEvent.objects.filter(stream=stream).order_by("at", "id").values_list("pk", flat=True)[:surplus]
+    )
     LogEvent.objects.filter(pk__in=list(oldest)).delete()
     LogStream.objects.filter(pk=stream.pk).update(lines=F("lines") - surplus, dropped=F("dropped") + surplus)

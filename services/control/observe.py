@@ -64,7 +64,8 @@ def facts(task: Task, seen: Seen) -> TaskFacts:
         status=Status(task.status),
         desired="RUNNING" if task.desired_status == "RUNNING" else "STOPPED",
         containers=tuple(
-            _container_facts(container, rows[container["name"]], seen) for container in document["containerDefinitions"]
+            _container_facts(container, rows[container["name"]], seen)
+            for container in document["containerDefinitions"]
         ),
         created_at=task.created_at,
         needs_pause=specs.needs_pause(document, joint_limits=joint),
@@ -83,7 +84,9 @@ def _container_facts(container: Mapping[str, Any], row: TaskContainer, seen: See
     return ContainerFacts(
         name=name,
         essential=row.essential,
-        depends_on=tuple((d["containerName"], Condition(d["condition"])) for d in container.get("dependsOn", ())),
+        depends_on=tuple(
+            (d["containerName"], Condition(d["condition"])) for d in container.get("dependsOn", ())
+        ),
         has_health_check=has_health_check(container),
         start_timeout=container.get("startTimeout"),
         stop_timeout=container.get("stopTimeout") or 30,

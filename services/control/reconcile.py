@@ -108,7 +108,9 @@ def _resolve_at_hand(revision: ServiceRevision, service: Service) -> None:
     _pinned(revision, deployment, pins, instance)
 
 
-def _pinned(revision: ServiceRevision, deployment: Deployment, pins: images.Pins, instance: ContainerInstance) -> None:
+def _pinned(
+    revision: ServiceRevision, deployment: Deployment, pins: images.Pins, instance: ContainerInstance
+) -> None:
     ServiceRevision.objects.filter(pk=revision.pk, images={}).update(images=pins)
     Deployment.objects.filter(pk=deployment.pk).update(images_resolved=True, image_error="")
     for item in pins.values():
@@ -123,7 +125,9 @@ def resolve_images(deployment_id: str) -> None:
     try:
         _resolve(deployment_id, owner)
     finally:
-        Deployment.objects.filter(pk=deployment_id, lease_owner=owner).update(lease_owner="", lease_until=None)
+        Deployment.objects.filter(pk=deployment_id, lease_owner=owner).update(
+            lease_owner="", lease_until=None
+        )
 
 
 def _resolve(deployment_id: str, owner: str) -> None:
@@ -143,7 +147,9 @@ def _resolve(deployment_id: str, owner: str) -> None:
         told = clock.now()
         renew(Deployment, deployment_id, owner)
         share = f" {100 * step.done // step.total} %" if step.total else ""
-        Service.objects.filter(pk=service.pk).update(waiting=f"Pulling {reference}:{share or ' ' + step.status}.")
+        Service.objects.filter(pk=service.pk).update(
+            waiting=f"Pulling {reference}:{share or ' ' + step.status}."
+        )
         live.publish(*service_topics(service))
 
     try:

@@ -36,7 +36,9 @@ def _stopped_tasks(before: object) -> int:
 
 
 def _logs(before: object) -> int:
-    rows = LogStream.objects.filter(complete=True, collected_until__lt=before).values_list("pk", flat=True)[:100]
+    rows = LogStream.objects.filter(complete=True, collected_until__lt=before).values_list("pk", flat=True)[
+        :100
+    ]
     return LogStream.objects.filter(pk__in=list(rows)).delete()[1].get("telemetry.LogStream", 0)
 
 
@@ -58,7 +60,11 @@ def _revisions(before: object) -> int:
     current = Service.objects.filter(completed_revision=OuterRef("pk"))
     running = Task.objects.filter(revision=OuterRef("pk"))
     rows = ServiceRevision.objects.filter(created_at__lt=before).exclude(
-        Exists(used_by_deployment) | Exists(used_as_rollback) | Exists(used_as_source) | Exists(current) | Exists(running)
+        Exists(used_by_deployment)
+        | Exists(used_as_rollback)
+        | Exists(used_as_source)
+        | Exists(current)
+        | Exists(running)
     )
     return rows.delete()[1].get("services.ServiceRevision", 0)
 

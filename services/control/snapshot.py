@@ -41,7 +41,9 @@ def snapshot(service: Service) -> model.Snapshot:
     deployment = service.deployment
     tasks = tuple(_task(row) for row in Task.objects.filter(service=service).exclude(status="STOPPED"))
     effective = deployment.effective if deployment is not None else service.completed_revision
-    configuration = (deployment.configuration if deployment is not None else None) or service.deployment_configuration
+    configuration = (
+        deployment.configuration if deployment is not None else None
+    ) or service.deployment_configuration
     last_healthy, last_started = _newest_times(service, deployment, effective)
     return model.Snapshot(
         service=service.name,
@@ -140,7 +142,8 @@ def revision(row: ServiceRevision) -> model.Revision:
         demand=demand(definition.document),
         checks_health=checks_health(definition.document),
         strategies=tuple(
-            model.Strategy(item["type"], item.get("field", "")) for item in row.configuration.get("placementStrategy", [])
+            model.Strategy(item["type"], item.get("field", ""))
+            for item in row.configuration.get("placementStrategy", [])
         ),
         distinct_instance=any(item["type"] == "distinctInstance" for item in constraints),
         required_attributes=required_attributes(definition.document),
@@ -163,9 +166,13 @@ def _failures(
     rows = Task.objects.filter(service=service, failed=True, status="STOPPED", revision=effective)
     if deployment is not None:
         rows = rows.filter(deployment=deployment)
-    newest = rows.order_by("-stopped_at").values_list("id", "stopped_at", "started_at", "stopped_reason", "deployment_id")
+    newest = rows.order_by("-stopped_at").values_list(
+        "id", "stopped_at", "started_at", "stopped_reason", "deployment_id"
+    )
     return tuple(
-        model.Failure(task=pk, stopped_at=stopped, reached_running=started is not None, reason=reason, deployment=of)
+        model.Failure(
+            task=pk, stopped_at=stopped, reached_running=started is not None, reason=reason, deployment=of
+        )
         for pk, stopped, started, reason, of in reversed(newest[:_MOST_FAILURES])
     )
 

@@ -60,15 +60,25 @@ def needs_pause(document: Document, *, joint_limits: bool) -> bool:
     return joint_limits and has_task_limits(document) and len(document["containerDefinitions"]) > 1
 
 
+def limits_jointly(task: Task) -> bool:
+    """Its containers together are held to the task's size: several containers, on an engine that can."""
+    document = task.task_definition.document
+    able = task.instance is not None and task.instance.joint_limits
+    return able and has_task_limits(document) and len(document["containerDefinitions"]) > 1
+
+
 def pause_spec(task: Task, image: str) -> ContainerSpec:
     document = task.task_definition.document
     awsvpc = document.get("networkMode") == "awsvpc"
     cpu, memory = task_size(document)
-    joint = task.instance is not None and task.instance.joint_limits and len(document["containerDefinitions"]) > 1
+    joint = (
+        task.instance is not None and task.instance.joint_limits and len(document["containerDefinitions"]) > 1
+    )
     return ContainerSpec(
         name=pause_name(task),
         image=image,
-        labels=task_labels(task) | {port.LABEL_ROLE: "pause", port.LABEL_CONTAINER_NAME: "~internal~ecs~pause"},
+        labels=task_labels(task)
+        | {port.LABEL_ROLE: "pause", port.LABEL_CONTAINER_NAME: "~internal~ecs~pause"},
         network_mode=network_name(task) if awsvpc else "none",
         cpu_limit=cpu if joint else None,
         memory_limit=memory if joint else None,
@@ -96,7 +106,9 @@ def _sysctls(document: Document) -> tuple[tuple[str, str], ...]:
     )
 
 
-def container_spec(task: Task, container: Document, image: str, *, cgroup_parent: str | None) -> ContainerSpec:
+def container_spec(
+    task: Task, container: Document, image: str, *, cgroup_parent: str | None
+) -> ContainerSpec:
     """`image`: what to run, pinned. `cgroup_parent`: of the pause container, where it caps them jointly."""
     document = task.task_definition.document
     mode = document.get("networkMode", "bridge")
@@ -133,16 +145,21 @@ def container_spec(task: Task, container: Document, image: str, *, cgroup_parent
         cap_add=tuple(linux.get("capabilities", {}).get("add", ())),
         cap_drop=tuple(linux.get("capabilities", {}).get("drop", ())),
         devices=tuple(
-            Device(d["hostPath"], d.get("containerPath") or d["hostPath"], _permissions(d)) for d in linux.get("devices", ())
+            Device(d["hostPath"], d.get("containerPath") or d["hostPath"], _permissions(d))
+            for d in linux.get("devices", ())
         ),
         shm_size=linux.get("sharedMemorySize"),
-        ulimits=tuple(Ulimit(u["name"], u["softLimit"], u["hardLimit"]) for u in container.get("ulimits", ())),
+        ulimits=tuple(
+            Ulimit(u["name"], u["softLimit"], u["hardLimit"]) for u in container.get("ulimits", ())
+        ),
         sysctls=tuple(
             (item["namespace"], item["value"])
             for item in container.get("systemControls", ())
             if own_namespace or not item["namespace"].startswith("net.")
         ),
-        extra_hosts=() if in_pause else tuple((h["hostname"], h["ipAddress"]) for h in container.get("extraHosts", ())),
+        extra_hosts=()
+        if in_pause
+        else tuple((h["hostname"], h["ipAddress"]) for h in container.get("extraHosts", ())),
         dns=() if in_pause else tuple(container.get("dnsServers", ())),
         dns_search=() if in_pause else tuple(container.get("dnsSearchDomains", ())),
         hostname=container.get("hostname") if own_namespace else None,
@@ -179,7 +196,9 @@ def _environment(task: Task, container: Document) -> tuple[tuple[str, str], ...]
         item["name"]: item for item in (task.overrides or {}).get("containerOverrides", ()) if "name" in item
     }
     values = {item["name"]: item["value"] for item in container.get("environment", ())}
-    values.update({item["name"]: item["value"] for item in overrides.get(container["name"], {}).get("environment", ())})
+    values.update(
+        {item["name"]: item["value"] for item in overrides.get(container["name"], {}).get("environment", ())}
+    )
     return tuple(sorted(values.items()))
 
 
@@ -210,7 +229,9 @@ def _mounts(task: Task, document: Document, container: Document, linux: Document
     ]
     for item in linux.get("tmpfs", ()):
         mounts.append(
-            Mount("tmpfs", item["containerPath"], size=item["size"], options=tuple(item.get("mountOptions", ())))
+            Mount(
+                "tmpfs", item["containerPath"], size=item["size"], options=tuple(item.get("mountOptions", ()))
+            )
         )
     return tuple(mounts)
 
@@ -232,7 +253,9 @@ def volume_name(task: Task, volume: Document) -> str:
 
 def task_volumes(task: Task) -> list[str]:
     """The volumes that end with this task."""
-    return [volume_name(task, v) for v in task.task_definition.document.get("volumes", ()) if _is_task_scoped(v)]
+    return [
+        volume_name(task, v) for v in task.task_definition.document.get("volumes", ()) if _is_task_scoped(v)
+    ]
 
 
 def _is_task_scoped(volume: Document) -> bool:
@@ -250,10 +273,21 @@ def volumes_to_make(task: Task) -> list[tuple[str, str, dict[str, str], dict[str
             continue
         if config.get("scope") == "shared" and not config.get("autoprovision"):
             continue
-        labels = {**config.get("labels", {}), port.LABEL_INSTALLATION: installation_id(), port.LABEL_ROLE: "volume"}
+        labels = {
+            **config.get("labels", {}),
+            port.LABEL_INSTALLATION: installation_id(),
+            port.LABEL_ROLE: "volume",
+        }
         if _is_task_scoped(volume):
             labels[port.LABEL_TASK_ARN] = task.arn
-        found.append((volume_name(task, volume), config.get("driver", "local"), dict(config.get("driverOpts", {})), labels))
+        found.append(
+            (
+                volume_name(task, volume),
+                config.get("driver", "local"),
+                dict(config.get("driverOpts", {})),
+                labels,
+            )
+        )
     return found
 
 

@@ -28,7 +28,9 @@ def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
     states = engine.list_containers(detail=False)
     live = {
         task.arn: task
-        for task in Task.objects.filter(instance=instance).exclude(status="STOPPED").prefetch_related("containers")
+        for task in Task.objects.filter(instance=instance)
+        .exclude(status="STOPPED")
+        .prefetch_related("containers")
     }
     by_task: dict[str, dict[str, str]] = {}
     removed = 0
@@ -81,14 +83,18 @@ def instance_changed(fact: Mapping[str, Any]) -> None:
 
 def instance_connected(fact: Mapping[str, Any]) -> None:
     """It answers again: look at everything it was running."""
-    wake_tasks(Task.objects.filter(instance=fact["instance"]).exclude(status="STOPPED").values_list("pk", flat=True))
+    wake_tasks(
+        Task.objects.filter(instance=fact["instance"]).exclude(status="STOPPED").values_list("pk", flat=True)
+    )
     instance_changed(fact)
 
 
 def instance_deregistered(fact: Mapping[str, Any]) -> None:
     """What still runs there is stopped; the driver reaches it as long as the engine answers."""
-    for task in Task.objects.filter(instance=fact["instance"]).exclude(status="STOPPED").select_related(
-        "cluster", "instance__cluster", "service__cluster"
+    for task in (
+        Task.objects.filter(instance=fact["instance"])
+        .exclude(status="STOPPED")
+        .select_related("cluster", "instance__cluster", "service__cluster")
     ):
         ask_to_stop(task, StopCode.USER_INITIATED, "Container instance was deregistered by user.")
         wake_tasks([task.pk])

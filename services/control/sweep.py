@@ -21,9 +21,13 @@ def sweep() -> int:
     due = Q(wake_at__lte=now - _PATIENCE) | Q(wake_at=None, lease_until__lt=now)
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     services = list(
-        Service.objects.exclude(status=Service.Status.INACTIVE).filter(due, free).values_list("pk", flat=True)[:_MOST]
+        Service.objects.exclude(status=Service.Status.INACTIVE)
+        .filter(due, free)
+        .values_list("pk", flat=True)[:_MOST]
     )
-    tasks = list(Task.objects.exclude(status="STOPPED").filter(due, free).values_list("pk", flat=True)[:_MOST])
+    tasks = list(
+        Task.objects.exclude(status="STOPPED").filter(due, free).values_list("pk", flat=True)[:_MOST]
+    )
     for service in services:
         jobs_by_name.send(wakeup.RECONCILE, service)
     for task in tasks:

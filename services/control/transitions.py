@@ -43,7 +43,9 @@ def advance(task: Task, to: Status, **fields: Any) -> bool:
         fields.setdefault("stopped_at", now)
         fields.setdefault("desired_status", "STOPPED")
     with transaction.atomic():
-        moved = Task.objects.filter(pk=task.pk, status=before).update(status=to, version=F("version") + 1, **fields)
+        moved = Task.objects.filter(pk=task.pk, status=before).update(
+            status=to, version=F("version") + 1, **fields
+        )
         if not moved:
             return False
         pending, running = _difference(before, to)
@@ -83,7 +85,11 @@ def ask_to_stop(task: Task, code: str, reason: str, **fields: Any) -> bool:
     """Decide that the task ends, with the first code and reason given; later ones change nothing."""
     with transaction.atomic():
         decided = Task.objects.filter(pk=task.pk, desired_status="RUNNING").update(
-            desired_status="STOPPED", stop_code=code, stopped_reason=reason, version=F("version") + 1, **fields
+            desired_status="STOPPED",
+            stop_code=code,
+            stopped_reason=reason,
+            version=F("version") + 1,
+            **fields,
         )
         if not decided:
             return False

@@ -179,6 +179,9 @@ class Timing:
     throttle_base: float = 5.0
     throttle_cap: float = 900.0
     placement_retry: float = 15.0
+    # At least this long from a task's end to the next start, where it ran but ended before it counted as healthy.
+    # ECS has no throttle there and is paced by its own slowness; without this a crash loop would spin.
+    crash_pause: float = 2.0
 
 
 @dataclass(frozen=True, slots=True)

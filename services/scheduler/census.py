@@ -1,0 +1,96 @@
+"""Counting a service's tasks: which are live, which are healthy, which are not. Standard library only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.scheduler.model import Health, Snapshot, Status, Task, seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How many tasks there should be, and how few healthy ones or how many at all there may be."""
+
+    desired: int
+    lower: int  # healthy tasks, at least
+    upper: int  # tasks before DEPROVISIONING, at most
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Limits:
+        """desired 10, minimumHealthyPercent 75, maximumPercent 125: lower ceil(7.5) = 8, upper floor(12.5) = 12.
+
+        desired 1, 50, 150: lower ceil(0.5) = 1, upper floor(1.5) = 1, so nothing can be replaced: the messages of
+        the service say so. Whole numbers throughout: 0.29 * 100 is not 29 in floating point.
+        """
+        desired = max(0, snapshot.desired_count)
+        lower = -(-desired * snapshot.minimum_healthy_percent // 100)
+        upper = desired * snapshot.maximum_percent // 100
+        return cls(desired, min(desired, lower), upper)
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Ids in the sets; tasks in the tuples. A task may be in several."""
+
+    live: tuple[Task, ...]  # before DEPROVISIONING: their containers may run, so they count towards the upper limit
+    leaving: tuple[Task, ...]  # live, but on their way down
+    active: tuple[Task, ...]  # live, and not on their way down
+    healthy: frozenset[str]
+    unhealthy: frozenset[str]  # active, UNHEALTHY, and past the grace period
+    newly_healthy: tuple[str, ...]  # healthy from now on: to be persisted
+    changes_at: tuple[datetime, ...]  # when time alone will make a task healthy or unhealthy
+
+    def is_healthy(self, task: Task) -> bool:
+        return task.id in self.healthy
+
+    def was_healthy(self, task: Task) -> bool:
+        return task.healthy_at is not None or task.id in self.healthy
+
+
+def take_census(snapshot: Snapshot, now: datetime) -> Census:
+    live = tuple(t for t in snapshot.tasks if t.status.order < Status.DEPROVISIONING.order)
+    active = tuple(t for t in live if not _leaves(t))
+    running = [t for t in active if t.status is Status.RUNNING]
+    unhealthy = frozenset(t.id for t in running if t.health is Health.UNHEALTHY and now >= _grace_ends(t, snapshot))
+    healthy = [t for t in running if t.id not in unhealthy and _is_healthy(t, snapshot, now)]
+    times = [_grace_ends(t, snapshot) for t in running if t.health is Health.UNHEALTHY]
+    times += [at for t in running if t.healthy_at is None and (at := _healthy_from(t, snapshot)) is not None]
+    return Census(
+        live=live,
+        leaving=tuple(t for t in live if _leaves(t)),
+        active=active,
+        healthy=frozenset(t.id for t in healthy),
+        unhealthy=unhealthy,
+        newly_healthy=tuple(t.id for t in healthy if t.healthy_at is None),
+        changes_at=tuple(at for at in times if at > now),
+    )
+
+
+def _leaves(task: Task) -> bool:
+    return task.desired == "STOPPED" or task.status.order > Status.RUNNING.order
+
+
+def _started(task: Task) -> datetime:
+    return task.started_at or task.created_at
+
+
+def _grace_ends(task: Task, snapshot: Snapshot) -> datetime:
+    return _started(task) + seconds(snapshot.health_grace)
+
+
+def _is_healthy(task: Task, snapshot: Snapshot, now: datetime) -> bool:
+    # Once healthy, always healthy while not UNHEALTHY: an engine that restarts its probes (UNKNOWN for a while)
+    # or a clock that jumps back takes no task out of the count.
+    if task.healthy_at is not None:
+        return True
+    since = _healthy_from(task, snapshot)
+    return since is not None and now >= since
+
+
+def _healthy_from(task: Task, snapshot: Snapshot) -> datetime | None:
+    """From when on a RUNNING task that never was healthy counts as healthy; None: not known yet."""
+    revision = snapshot.revisions.get(task.revision)
+    if revision is not None and revision.checks_health:
+        return _started(task) if task.health is Health.HEALTHY else None
+    return _started(task) + seconds(snapshot.timing.steady)

@@ -1,0 +1,176 @@
+"""Where a deployment stands: started, completed, stopped, rolled back. Standard library only.
+
+`decide` moves the deployment on as far as the facts carry and answers the goal of the rest of the plan: which
+revision is started, and whether tasks of other revisions are replaced by it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.scheduler import wording
+from services.scheduler.breaker import Verdict, tripped
+from services.scheduler.census import Census
+from services.scheduler.model import (
+    Action,
+    Announce,
+    Deployment,
+    DeploymentStatus,
+    Failure,
+    Revision,
+    SetDeployment,
+    Snapshot,
+)
+
+_S = DeploymentStatus
+_ROLLING_BACK = (_S.ROLLBACK_REQUESTED, _S.ROLLBACK_IN_PROGRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What the tasks are brought to.
+
+    rolling: tasks of other revisions than `revision` are replaced. Not rolling (steady): tasks of any revision
+    count towards the desired count, and lost ones are replaced from `revision`, the last completed one.
+    """
+
+    revision: Revision | None
+    deployment: str | None = None
+    rolling: bool = False
+    failures: tuple[Failure, ...] = ()  # those of `revision`, for the throttle
+    last_started_at: datetime | None = None
+    waiting: str = ""  # what a deployment waits for before any task of it is started
+
+
+def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tuple[Action, ...]]:
+    """The goal, and the deployment's transitions with their events, in order."""
+    if snapshot.deployment is None:
+        return _steady(snapshot, keep=True), ()
+    deployment, actions = _begin(snapshot, snapshot.deployment, now)
+    if deployment is None:
+        return _steady(snapshot), actions
+    if deployment.ready and is_complete(snapshot, deployment, census):
+        return _steady(snapshot, completed=_effective(deployment)), (*actions, *_complete(snapshot, deployment))
+    verdict = tripped(snapshot, deployment, census, now)
+    if verdict is not None:
+        after, more = _trip(snapshot, deployment, verdict, now)
+        goal = _steady(snapshot) if after is None else _rolling(snapshot, after)
+        return goal, (*actions, *more)
+    if not deployment.ready:
+        return replace(_steady(snapshot), waiting=_images(snapshot, deployment)), actions
+    return _rolling(snapshot, deployment), actions
+
+
+def _effective(deployment: Deployment) -> str:
+    """The revision being rolled out: on the way back, the one it goes back to."""
+    back = deployment.rollback if deployment.status in _ROLLING_BACK else None
+    return back or deployment.target
+
+
+def _steady(snapshot: Snapshot, *, keep: bool = False, completed: str | None = None) -> Goal:
+    """keep: the snapshot's failures are of the last completed revision, so they still throttle it."""
+    revision = snapshot.revisions.get(completed or snapshot.completed or "")
+    if not keep:
+        return Goal(revision)
+    return Goal(revision, failures=snapshot.failures, last_started_at=snapshot.last_started_at)
+
+
+def _rolling(snapshot: Snapshot, deployment: Deployment) -> Goal:
+    turned = snapshot.deployment is None or _effective(deployment) != _effective(snapshot.deployment)
+    return Goal(
+        revision=snapshot.revisions.get(_effective(deployment)),
+        deployment=deployment.id,
+        rolling=True,
+        # The snapshot's failures are of the revision it saw: what just began going back has none yet.
+        failures=() if turned else snapshot.failures,
+        last_started_at=None if turned else snapshot.last_started_at,
+    )
+
+
+# ---- requests of the user ----------------------------------------------------------------------
+
+
+def _begin(
+    snapshot: Snapshot, deployment: Deployment, now: datetime
+) -> tuple[Deployment | None, tuple[Action, ...]]:
+    """Honour a request to stop or to roll back; begin what is PENDING and ready. None: it ended."""
+    match deployment.status:
+        case _S.STOP_REQUESTED:
+            return None, _stop(snapshot, deployment, "The deployment was stopped on request.")
+        case _S.ROLLBACK_REQUESTED:
+            back = deployment.rollback or snapshot.completed
+            if back is None:
+                reason = "There is no completed service revision to roll back to: the deployment was stopped."
+                return None, _stop(snapshot, deployment, reason)
+            return _roll_back(snapshot, deployment, back, "Rollback was requested.", now)
+        case _S.PENDING if deployment.ready:
+            return replace(deployment, status=_S.IN_PROGRESS), (SetDeployment(deployment.id, _S.IN_PROGRESS),)
+        case _:
+            return deployment, ()
+
+
+def _stop(snapshot: Snapshot, deployment: Deployment, reason: str) -> tuple[Action, ...]:
+    return (
+        SetDeployment(deployment.id, _S.STOPPED, reason),
+        wording.of_deployment(snapshot.service, deployment.id, "deployment stopped."),
+    )
+
+
+def _roll_back(
+    snapshot: Snapshot, deployment: Deployment, back: str, reason: str, now: datetime
+) -> tuple[Deployment, tuple[Action, ...]]:
+    revision = snapshot.revisions.get(back)
+    text = f"rolling back to {revision.label if revision else back}."
+    after = replace(deployment, status=_S.ROLLBACK_IN_PROGRESS, rollback=back, rollback_started_at=now, ready=True)
+    return after, (
+        SetDeployment(deployment.id, _S.ROLLBACK_IN_PROGRESS, reason, rollback=back),
+        wording.of_deployment(snapshot.service, deployment.id, text),
+    )
+
+
+# ---- ends --------------------------------------------------------------------------------------
+
+
+def is_complete(snapshot: Snapshot, deployment: Deployment, census: Census) -> bool:
+    """The desired number of healthy tasks of its revision, and no other task before DEPROVISIONING."""
+    revision = _effective(deployment)
+    return len(census.live) == snapshot.desired_count and all(
+        task.revision == revision and census.is_healthy(task) for task in census.live
+    )
+
+
+def _complete(snapshot: Snapshot, deployment: Deployment) -> tuple[Action, ...]:
+    back = deployment.status in _ROLLING_BACK
+    status = _S.ROLLBACK_SUCCESSFUL if back else _S.SUCCESSFUL
+    return (
+        SetDeployment(deployment.id, status, revision=_effective(deployment)),
+        wording.of_deployment(snapshot.service, deployment.id, "deployment completed."),
+    )
+
+
+def _trip(
+    snapshot: Snapshot, deployment: Deployment, verdict: Verdict, now: datetime
+) -> tuple[Deployment | None, tuple[Action, ...]]:
+    """The circuit breaker: back to the last completed revision where that is wanted and there is another one;
+    else the deployment ends. None: it ended."""
+    text = f"deployment failed: tasks failed to start. Last failure: {verdict.newest}"
+    failed: Announce = wording.of_deployment(snapshot.service, deployment.id, text)
+    if deployment.status is _S.ROLLBACK_IN_PROGRESS:
+        return None, (SetDeployment(deployment.id, _S.ROLLBACK_FAILED, verdict.reason), failed)
+    back = snapshot.completed
+    if snapshot.breaker.rollback and back is not None and back != deployment.target:
+        after, actions = _roll_back(snapshot, deployment, back, verdict.reason, now)
+        return after, (failed, *actions)
+    return None, (SetDeployment(deployment.id, _S.STOPPED, verdict.reason), failed)
+
+
+# ---- not ready ---------------------------------------------------------------------------------
+
+
+def _images(snapshot: Snapshot, deployment: Deployment) -> str:
+    revision = snapshot.revisions.get(_effective(deployment))
+    label = revision.label if revision else "the new revision"
+    if deployment.image_error:
+        return f"Waiting for the images of {label}: {deployment.image_error}"
+    return f"Waiting for the images of {label} to be resolved."

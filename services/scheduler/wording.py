@@ -1,0 +1,63 @@
+"""What a service says: events in ECS's words, and the sentence on what it waits for. Standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.scheduler.model import Announce
+
+_MOST_NAMED = 10  # tasks named one by one in an event
+
+STEADY = "has reached a steady state."
+UNPLACED = "was unable to place a task because no container instance met all of its requirements."
+INCONSISTENT = "is unable to consistently start tasks successfully."
+DEADLOCKED = (
+    "was unable to stop or start tasks during a deployment because of the service deployment configuration. "
+    "Update the minimumHealthyPercent or maximumPercent value and try again."
+)
+
+FAILED_HEALTH_CHECKS = "Task failed container health checks"
+
+
+def event(service: str, text: str) -> Announce:
+    return Announce(f"(service {service}) {text}")
+
+
+def of_deployment(service: str, deployment: str, text: str) -> Announce:
+    return Announce(f"(service {service}) (deployment {deployment}) {text}")
+
+
+def stopped(service: str, tasks: Sequence[str]) -> Announce:
+    """At most ten tasks are named."""
+    names = " ".join(f"(task {task})" for task in tasks[:_MOST_NAMED])
+    more = f" and {len(tasks) - _MOST_NAMED} more" if len(tasks) > _MOST_NAMED else ""
+    return event(service, f"has stopped {len(tasks)} running tasks: {names}{more}.")
+
+
+def unhealthy(service: str, task: str) -> Announce:
+    return event(service, f"(task {task}) failed container health checks.")
+
+
+def is_repeat(message: str, last_events: Sequence[str]) -> bool:
+    """Whether it was said already since the service was last in order. For what stays true for long; what happens
+    once (tasks stopped, a deployment completed) is always said."""
+    for said in reversed(last_events):
+        if said == message:
+            return True
+        if said.endswith((STEADY, "deployment completed.")):
+            return False
+    return False
+
+
+def tasks(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"
+
+
+def waiting_for(count: int, what: str, own: str = "") -> str:
+    """2, "start" -> "Waiting for 2 tasks to start."; with `own` the singular's own ending."""
+    return f"Waiting for {tasks(count)} to {own if own and count == 1 else what}."
+
+
+def span(wait: float) -> str:
+    """12.3 -> "12 s", 95 -> "95 s", 600 -> "10 min"; a wait is never "0 s"."""
+    return f"{max(1, round(wait))} s" if wait < 120 else f"{round(wait / 60)} min"

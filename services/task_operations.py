@@ -1,0 +1,168 @@
+"""Writes of tasks: run standalone ones, stop any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F
+
+from access.registry import Caller, Need, Params, operation
+from base import here, ids, live
+from base.errors import ClientError, InvalidParameter, invalid
+from base.tags import checked
+from clusters import reservation
+from clusters.models import Cluster
+from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
+from services import configuration
+from services.control.apply import create_tasks
+from services.control.snapshot import demand, instances, required_attributes
+from services.control.transitions import ask_to_stop
+from services.definitions import special_needs
+from services.lookup import definition_arn, find_definition, find_task, task_arn_of
+from services.models import Task, TaskDefinition
+from services.scheduler.filters import Request
+from services.scheduler.model import StopCode, Strategy
+from services.scheduler.placement import place
+from services.wakeup import wake_tasks
+
+MOST_AT_ONCE = 10  # of one RunTask, as ECS
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """`failures`: one for each task that found no room, with the reason in words."""
+
+    tasks: tuple[Task, ...]
+    failures: tuple[str, ...] = ()
+
+
+def _needs(caller: Caller, params: Params) -> Iterator[Need]:
+    definition = find_definition(params["task_definition"])
+    yield from special_needs(definition.document, definition.arn)
+
+
+@operation(
+    "ecs:RunTask",
+    resource=lambda params: definition_arn(params["task_definition"]),
+    context=lambda params: {"ecs:cluster": here.cluster_arn(cluster_name(params["cluster"]))},
+    extra=_needs,
+    writes=True,
+)
+def run_task(
+    caller: Caller,
+    *,
+    task_definition: str,
+    cluster: str = DEFAULT_CLUSTER,
+    count: int = 1,
+    launch_type: str | None = None,
+    network_configuration: Mapping[str, Any] | None = None,
+    placement_strategy: Sequence[Mapping[str, Any]] | None = None,
+    placement_constraints: Sequence[Mapping[str, Any]] | None = None,
+    group: str | None = None,
+    started_by: str | None = None,
+    client_token: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> RunResult:
+    """Run standalone tasks, once. What finds no room is answered as a failure, not kept waiting.
+
+    `client_token`: a repeat with the same token answers the tasks of the first call.
+    """
+    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_AT_ONCE:
+        raise invalid("count", f"a whole number from 1 to {MOST_AT_ONCE}")
+    owner = find_cluster(cluster)
+    if client_token:
+        known = tuple(Task.objects.filter(cluster=owner, client_token=client_token))
+        if known:
+            return RunResult(known)
+    definition = find_definition(task_definition, active=True)
+    configuration.capacity(definition, launch_type, None)
+    configuration.network_configuration(owner, definition, network_configuration)
+    constraints = configuration.placement(placement_strategy, placement_constraints)
+    placement = place(
+        instances(owner.pk),
+        Request(
+            demand(definition.document),
+            distinct_instance=bool(constraints["placementConstraints"]),
+            required_attributes=required_attributes(definition.document),
+        ),
+        count,
+        strategies=[Strategy(s["type"], s.get("field", "")) for s in constraints["placementStrategy"]],
+    )
+    new_tags = checked(tags)
+    started = [
+        _new_task(
+            owner, definition, instance, group, started_by or caller.name, client_token, launch_type, new_tags
+        )
+        for instance in placement.chosen
+    ]
+    started = _reserve(started)
+    create_tasks(started)
+    Cluster.objects.filter(pk=owner.pk).update(pending_tasks=F("pending_tasks") + len(started))
+    wake_tasks(task.pk for task in started)
+    live.publish("tasks", f"cluster:{owner.name}", "overview")
+    reason = placement.refusal.reason if placement.refusal is not None else "RESOURCE: no room was left"
+    return RunResult(tuple(started), tuple(reason for _ in range(count - len(started))))
+
+
+def _new_task(
+    cluster: Cluster,
+    definition: TaskDefinition,
+    instance: str,
+    group: str | None,
+    started_by: str,
+    client_token: str | None,
+    launch_type: str | None,
+    tags: dict[str, str],
+) -> Task:
+    task_id = ids.hex_id()
+    return Task(
+        id=task_id,
+        arn=here.task_arn(cluster.name, task_id),
+        cluster=cluster,
+        instance_id=instance,
+        task_definition=definition,
+        group=group or f"family:{definition.family.name}",
+        started_by=started_by,
+        client_token=client_token or "",
+        launch_type=launch_type or "EC2",
+        cpu=definition.cpu,
+        memory=definition.memory,
+        tags=tags,
+    )
+
+
+def _reserve(tasks: list[Task]) -> list[Task]:
+    """Those that still found their room."""
+    kept = []
+    for task in tasks:
+        ports = demand(task.task_definition.document).ports
+        try:
+            reservation.reserve(
+                str(task.instance_id), cpu=task.cpu, memory=task.memory, ports=ports, holder=task.arn
+            )
+        except reservation.NoRoom:
+            continue
+        kept.append(task)
+    return kept
+
+
+def _task_owner(params: Params) -> list[str]:
+    row = Task.objects.select_related("service").filter(pk=str(params["task"]).rsplit("/", 1)[-1]).first()
+    return [row.service.arn] if row is not None and row.service is not None else []
+
+
+@operation("ecs:StopTask", resource=task_arn_of, owners=_task_owner, writes=True)
+def stop_task(caller: Caller, *, task: str, cluster: str = DEFAULT_CLUSTER, reason: str = "") -> Task:
+    """Stop a task: SIGTERM, and SIGKILL after its stopTimeout. A service replaces it."""
+    if len(reason) > 1024:
+        raise InvalidParameter(
+            "reason: at most 1024 characters", fields={"reason": "at most 1024 characters"}
+        )
+    row = find_task(task, cluster)
+    if row.status == "STOPPED":
+        raise ClientError(f"The task {row.id} is STOPPED already.", fields={"task": "is STOPPED already"})
+    ask_to_stop(row, StopCode.USER_INITIATED, reason or f"Task stopped by {caller.name}")
+    wake_tasks([row.pk])
+    return row
