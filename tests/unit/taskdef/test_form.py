@@ -212,14 +212,14 @@ def through_a_browser(fields: dict[str, str]) -> dict[str, str]:
     }
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(documents())
 def test_an_unchanged_form_gives_the_same_document(request: dict[str, Any]) -> None:
     normalised = validate(request)
     assert check_form(through_a_browser(to_form(normalised)), normalised) == normalised
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(documents())
 def test_without_a_base_the_form_s_own_fields_survive(request: dict[str, Any]) -> None:
     normalised = validate(request)
@@ -233,7 +233,7 @@ def test_without_a_base_the_form_s_own_fields_survive(request: dict[str, Any]) -
     assert validate(made) == expected
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(documents())
 def test_the_form_is_stable(request: dict[str, Any]) -> None:
     form = to_form(validate(request))
