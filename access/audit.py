@@ -128,6 +128,6 @@ def write_alone(records: Sequence[AuditRecord]) -> None:
 
 def forget_before(moment: datetime) -> int:
     """Apply the trail's retention: delete records older than `moment`; returns how many."""
-    rows = models.QuerySet(model=AuditRecord).filter(at__lt=moment)
+    rows: models.QuerySet[AuditRecord] = models.QuerySet(model=AuditRecord).filter(at__lt=moment)
     count, _ = rows.delete()
     return count

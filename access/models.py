@@ -13,7 +13,8 @@ from base import here
 from base.clock import now
 
 # IAM's own alphabet for the names of users, groups and policies.
-IAM_NAME = RegexValidator(r"\A[A-Za-z0-9+=,.@_-]+\Z", "Use letters, digits and + = , . @ _ - only.")
+IAM_NAME_PATTERN = r"\A[A-Za-z0-9+=,.@_-]+\Z"
+IAM_NAME = RegexValidator(IAM_NAME_PATTERN, "Use letters, digits and + = , . @ _ - only.")
 
 
 class UserManager(BaseUserManager["User"]):

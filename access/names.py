@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from access.models import IAM_NAME, Group, Policy, User
+from access.models import IAM_NAME_PATTERN, Group, Policy, User
 from base import here
 from base.errors import NoSuchEntity, invalid
 
@@ -55,6 +56,6 @@ def checked_name(field: str, value: Any, longest: int) -> str:
     """A new user's, group's or policy's name in IAM's alphabet. Raises InvalidParameter."""
     if not isinstance(value, str) or not 1 <= len(value) <= longest:
         raise invalid(field, f"between 1 and {longest} characters")
-    if IAM_NAME.regex.search(value) is None:
+    if re.search(IAM_NAME_PATTERN, value) is None:
         raise invalid(field, "letters, digits and + = , . @ _ - only")
     return value

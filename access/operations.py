@@ -137,7 +137,7 @@ def _own_password(caller: Caller, params: Params) -> Iterable[Need]:
 @operation("iam:ChangePassword", resource=lambda params: [], extra=_own_password, writes=True)
 def change_password(caller: Caller, *, current_password: str, new_password: str) -> User:
     """Change one's own password, knowing the current one. Other sessions end."""
-    user = User.objects.filter(pk=caller.user_id).first()
+    user = None if caller.user_id is None else User.objects.filter(pk=caller.user_id).first()
     if user is None or not user.check_password(current_password):
         raise invalid("current_password", "is not your password")
     _give_password(user, new_password, "new_password")

@@ -76,7 +76,7 @@ def lookup_events(
 
     `actor` is a user's name or an ARN, `action` "ecs:UpdateService" (or all of a service: "ecs:*").
     """
-    rows = AuditRecord.objects.all()
+    rows: QuerySet[AuditRecord] = AuditRecord.objects.all()
     if result:
         if result not in _RESULTS:
             raise invalid("result", f"one of {', '.join(_RESULTS)}")
