@@ -41,6 +41,7 @@ class Goal:
     failures: tuple[Failure, ...] = ()  # those of `revision`, for the throttle
     last_started_at: datetime | None = None
     waiting: str = ""  # what a deployment waits for before any task of it is started
+    trouble: str = ""  # the same as an event, where waiting alone will not end it
 
 
 def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tuple[Action, ...]]:
@@ -58,7 +59,7 @@ def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tup
         goal = _steady(snapshot) if after is None else _rolling(snapshot, after)
         return goal, (*actions, *more)
     if not deployment.ready:
-        return replace(_steady(snapshot), waiting=_images(snapshot, deployment)), actions
+        return _wait_for_images(snapshot, deployment), actions
     return _rolling(snapshot, deployment), actions
 
 
@@ -168,9 +169,12 @@ def _trip(
 # ---- not ready ---------------------------------------------------------------------------------
 
 
-def _images(snapshot: Snapshot, deployment: Deployment) -> str:
+def _wait_for_images(snapshot: Snapshot, deployment: Deployment) -> Goal:
+    """Until they are resolved the service goes on as it was. The caller tries again by itself."""
     revision = snapshot.revisions.get(_effective(deployment))
     label = revision.label if revision else "the new revision"
-    if deployment.image_error:
-        return f"Waiting for the images of {label}: {deployment.image_error}"
-    return f"Waiting for the images of {label} to be resolved."
+    goal = _steady(snapshot)
+    if not deployment.image_error:
+        return replace(goal, waiting=f"Waiting for the images of {label} to be resolved.")
+    trouble = f"(deployment {deployment.id}) is unable to resolve the images of {label}: {deployment.image_error}"
+    return replace(goal, waiting=f"Waiting for the images of {label}: {deployment.image_error}", trouble=trouble)

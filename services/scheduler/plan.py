@@ -1,0 +1,121 @@
+"""plan(snapshot, now) -> Plan: the scheduler's front door. Called by `services/control` for one service at a time.
+
+    facts ─▶ census (who is live, healthy) ─▶ rollout (deployment: begin, complete, breaker, roll back)
+          ─▶ rolling (start and stop within the limits; placement) ─▶ actions, waiting, wake_at
+
+Pure: no clock, no chance, no I/O, and the snapshot is never changed. Planning twice from the same facts gives the
+same plan, so a plan that was made but never applied costs nothing.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from services.scheduler import wording
+from services.scheduler.census import Census, take_census
+from services.scheduler.model import (
+    Action,
+    Announce,
+    DeploymentStatus,
+    FinishService,
+    MarkHealthy,
+    Plan,
+    SetDeployment,
+    SetSteady,
+    Snapshot,
+    Status,
+    StopCode,
+    StopTask,
+    seconds,
+)
+from services.scheduler.rolling import Outcome, reconcile
+from services.scheduler.rollout import Goal, decide
+from services.scheduler.waiting import explain
+
+
+def plan(snapshot: Snapshot, now: datetime) -> Plan:
+    """What to do now for this service, when to look again at the latest, and what it waits for.
+
+    The actions are in order and are applied together. `wake_at` is the earliest time at which another plan could
+    differ though nothing happened. Raises nothing for any snapshot whose percentages are not negative.
+    """
+    census = take_census(snapshot, now)
+    if snapshot.status == "DRAINING":
+        return _drain(snapshot, census)
+    goal, transitions = decide(snapshot, census, now)
+    outcome, crew = reconcile(snapshot, census, goal, now)
+    actions: list[Action] = [MarkHealthy(task) for task in census.newly_healthy]
+    actions += transitions
+    actions += outcome.stops
+    actions += outcome.starts
+    actions += _announcements(snapshot, census, outcome, goal)
+    actions += _steadiness(snapshot, census, outcome, goal, transitions)
+    return Plan(
+        actions=tuple(actions),
+        wake_at=_wake_at(snapshot, census, outcome, now),
+        waiting=explain(snapshot, census, goal, outcome, crew, now),
+    )
+
+
+def _announcements(snapshot: Snapshot, census: Census, outcome: Outcome, goal: Goal) -> list[Announce]:
+    service = snapshot.service
+    lasting = [wording.unhealthy(service, task.id) for task in census.active if task.id in census.unhealthy]
+    if outcome.throttled is not None and outcome.throttled.consistently:
+        lasting.append(wording.event(service, wording.INCONSISTENT))
+    if outcome.refusal is not None:
+        lasting.append(wording.event(service, f"{wording.UNPLACED} {outcome.refusal.reason}"))
+    if goal.trouble:
+        lasting.append(wording.event(service, goal.trouble))
+    if outcome.blocked:
+        lasting.append(wording.event(service, wording.DEADLOCKED))
+    said = [event for event in lasting if not wording.is_repeat(event.message, snapshot.last_events)]
+    if outcome.stops:
+        said.append(wording.stopped(service, [stop.task for stop in outcome.stops]))
+    return said
+
+
+def _steadiness(
+    snapshot: Snapshot, census: Census, outcome: Outcome, goal: Goal, transitions: tuple[Action, ...]
+) -> list[Action]:
+    """Steady: no deployment, the desired number of healthy tasks, nothing else live, nothing to do."""
+    deploying = goal.rolling or bool(goal.waiting)
+    whole = len(census.live) == snapshot.desired_count == len(census.healthy)
+    steady = whole and not (deploying or outcome.stops or outcome.starts)
+    if steady and (transitions or not snapshot.steady):
+        # After a deployment it is said even where the flag was never taken back.
+        return [wording.event(snapshot.service, wording.STEADY), SetSteady(True)]
+    return [SetSteady(False)] if snapshot.steady and not steady else []
+
+
+def _wake_at(snapshot: Snapshot, census: Census, outcome: Outcome, now: datetime) -> datetime | None:
+    times = list(census.changes_at)
+    if outcome.throttled is not None:
+        times.append(outcome.throttled.until)
+    if outcome.unplaced:
+        # Instances' free room is not only this service's doing.
+        times.append(now + seconds(snapshot.timing.placement_retry))
+    return min(times, default=None)
+
+
+# ---- a service that is being deleted -----------------------------------------------------------
+
+
+def _drain(snapshot: Snapshot, census: Census) -> Plan:
+    """Stop everything, then finish: only when the last container is gone does the service become INACTIVE."""
+    actions: list[Action] = []
+    deployment = snapshot.deployment
+    if deployment is not None:
+        reason = "The service was deleted."
+        actions.append(SetDeployment(deployment.id, DeploymentStatus.STOPPED, reason))
+    code = StopCode.SERVICE_SCHEDULER_INITIATED
+    going = [task for task in snapshot.tasks if task.desired == "RUNNING" and task.status is not Status.STOPPED]
+    actions += [StopTask(task.id, code, "The service was deleted") for task in going]
+    if going:
+        actions.append(wording.stopped(snapshot.service, [task.id for task in going]))
+    if snapshot.steady:
+        actions.append(SetSteady(False))
+    left = sum(1 for task in snapshot.tasks if task.status is not Status.STOPPED)
+    if left == 0:
+        actions.append(FinishService())
+        return Plan(tuple(actions))
+    return Plan(tuple(actions), waiting=wording.waiting_for(left, "stop"))

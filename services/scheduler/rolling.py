@@ -1,0 +1,285 @@
+"""From what runs to what should run: which tasks start now, which stop now. Standard library only.
+
+Called by `plan` with the goal that `rollout` decided. The same arithmetic serves rolling deployments, scaling,
+draining instances and healing: each of them is a crew of which some stay and some are replaced.
+
+The order is: stop what serves nobody; start what is missing, within maximumPercent and the room there is; stop
+what is replaced as far as the desired number stays healthy; and only where no room is left to start first, stop
+down to minimumHealthyPercent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from services.scheduler import wording
+from services.scheduler.census import Census, Limits
+from services.scheduler.crew import Budget, Crew, muster
+from services.scheduler.filters import Refusal, Request
+from services.scheduler.model import (
+    Demand,
+    Instance,
+    Revision,
+    Snapshot,
+    StartTask,
+    Status,
+    StopCode,
+    StopTask,
+    Task,
+)
+from services.scheduler.placement import Room, choose_victims, make_room, place
+from services.scheduler.rollout import Goal
+from services.scheduler.throttle import Throttle, throttle
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What `reconcile` decided, and what keeps it from deciding more."""
+
+    stops: list[StopTask] = field(default_factory=list)
+    starts: list[StartTask] = field(default_factory=list)
+    throttled: Throttle | None = None
+    refusal: Refusal | None = None  # a task could not be placed, and no room is on its way
+    unplaced: int = 0
+    blocked: bool = False  # by minimumHealthyPercent and maximumPercent together
+
+
+class Reconciler:
+    """One plan's worth of arithmetic. Used once; the snapshot is never changed."""
+
+    def __init__(self, snapshot: Snapshot, census: Census, goal: Goal, now: datetime) -> None:
+        self.snapshot, self.census, self.goal, self.now = snapshot, census, goal, now
+        self.limits = Limits.of(snapshot)
+        self.crew: Crew = muster(snapshot, census, goal)
+        self.budget = Budget(census, self.crew)
+        self.outcome = Outcome()
+        self.instances = {instance.id: instance for instance in snapshot.instances}
+        self.demands = {key: revision.demand for key, revision in snapshot.revisions.items()}
+        self._stopping: dict[str, Task] = {}
+
+    def run(self) -> Outcome:
+        self._stop_failed()
+        self._stop_surplus()
+        self._stop_those_not_running()
+        missing = max(0, self.limits.desired - len(self.crew.stay))
+        allowed = self._start(missing)
+        self._stop_down_to(self.limits.desired)
+        if allowed is not None:
+            self._make_room_in_count(missing - allowed)
+            self._make_room_on_instances()
+            self.outcome.blocked = self._is_blocked(missing - allowed)
+        return self.outcome
+
+    # ---- stopping ------------------------------------------------------------------------------
+
+    def _stop(self, task: Task, reason: str, *, failed: bool = False) -> None:
+        code = StopCode.SERVICE_SCHEDULER_INITIATED
+        self.outcome.stops.append(StopTask(task.id, code, reason, failed=failed))
+        self._stopping[task.id] = task
+        self.budget.spend(task)
+
+    def _replace(self, task: Task) -> None:
+        self._stop(task, self._why_replaced(task))
+
+    def _why_replaced(self, task: Task) -> str:
+        if task.id in self.census.unhealthy:
+            return wording.FAILED_HEALTH_CHECKS
+        instance = self.instances.get(task.instance or "")
+        if instance is not None and instance.status == "DRAINING":
+            return f"Container instance {instance.id} is draining"
+        return self._scaling()
+
+    def _scaling(self) -> str:
+        initiator = f"deployment {self.goal.deployment}" if self.goal.deployment else f"service {self.snapshot.service}"
+        return f"Scaling activity initiated by ({initiator})"
+
+    def _stop_failed(self) -> None:
+        """UNHEALTHY before they ever were healthy: failed tasks, which the circuit breaker counts."""
+        for task in self.crew.failed:
+            self._stop(task, wording.FAILED_HEALTH_CHECKS, failed=True)
+
+    def _stop_surplus(self) -> None:
+        """More than desired stay: first those not healthy yet, then those of other revisions, never protected ones.
+
+        No healthy task goes while fewer than the desired number are healthy: if 3 of 7 are not healthy and 5 are
+        desired, 2 of the 3 go.
+        """
+        surplus = len(self.crew.stay) - self.limits.desired
+        for tier in self._tiers([task for task in self.crew.stay if not task.protected]):
+            victims = self._victims(tier, surplus, self._without_stopping(self.crew.stay))
+            for task in victims:
+                self._stop(task, self._scaling())
+            surplus -= len(victims)
+
+    def _without_stopping(self, tasks: Iterable[Task]) -> list[Task]:
+        return [task for task in tasks if task.id not in self._stopping]
+
+    def _tiers(self, tasks: Sequence[Task]) -> Iterable[list[Task]]:
+        own = self.goal.revision.id if self.goal.revision is not None else None
+        for healthy in (False, True):
+            for other in (True, False):
+                yield [
+                    t for t in tasks if self.census.is_healthy(t) is healthy and (t.revision != own) is other
+                ]
+
+    def _victims(self, candidates: Sequence[Task], count: int, standing: Iterable[Task]) -> tuple[Task, ...]:
+        if count <= 0 or not candidates:
+            return ()
+        by_id = {task.id: task for task in candidates}
+        chosen = choose_victims(
+            self.snapshot.instances,
+            candidates,
+            min(count, len(candidates)),
+            demands=self.demands,
+            tasks_by_instance=_per_instance(standing),
+            strategies=self.goal.revision.strategies if self.goal.revision is not None else (),
+            seed=self.snapshot.seed,
+        )
+        return tuple(by_id[key] for key in chosen)
+
+    def _stop_those_not_running(self) -> None:
+        """Tasks to be replaced that have not even started: they serve nobody."""
+        for task in self.crew.replace:
+            if task.status.order < Status.RUNNING.order:
+                self._replace(task)
+
+    def _stop_down_to(self, floor: int, most: int | None = None) -> None:
+        """Stop tasks to be replaced while `floor` still serve; `most`: not more than so many. First those that are
+        not healthy, then healthy ones by placement."""
+        left = len(self.crew.replace) if most is None else most
+        ailing, healthy = self._to_replace()
+        for task in ailing:
+            if left > 0 and self.budget.allows([task], floor):
+                self._replace(task)
+                left -= 1
+        spare = min(left, self.budget.healthy - floor)
+        for task in self._victims(healthy, spare, self._without_stopping(self.census.active)):
+            self._replace(task)
+
+    def _to_replace(self) -> tuple[list[Task], list[Task]]:
+        """Those to be replaced and not stopped yet: (not healthy, the never healthy first; healthy)."""
+        left = self._without_stopping(self.crew.replace)
+        ailing = [task for task in left if not self.census.is_healthy(task)]
+        ailing.sort(key=lambda task: (self.census.was_healthy(task), task.created_at, task.id))
+        return ailing, [task for task in left if self.census.is_healthy(task)]
+
+    # ---- starting ------------------------------------------------------------------------------
+
+    def _start(self, missing: int) -> int | None:
+        """Start what is missing. Answers how many maximumPercent allows; None where nothing may be started now
+        for another reason, so that stopping something would not help."""
+        revision = self.goal.revision
+        if revision is None or missing == 0:
+            return None
+        goal = self.goal
+        wait = throttle(goal.failures, goal.last_started_at, self.limits.desired, self.snapshot.timing, self.now)
+        if wait is not None and self.now < wait.until:
+            self.outcome.throttled = wait
+            return None
+        # 10 desired, upper limit 15, 12 live (stopping ones too): room for 3.
+        allowed = min(missing, max(0, self.limits.upper - len(self.census.live)))
+        placement = place(
+            self.snapshot.instances,
+            Request.of(revision),
+            allowed,
+            tasks_by_instance=_per_instance(self.crew.stay),
+            taken_by_instance=_per_instance(self.snapshot.tasks),
+            strategies=revision.strategies,
+            seed=self.snapshot.seed,
+        )
+        for instance in placement.chosen:
+            self.outcome.starts.append(StartTask(revision.id, self.goal.deployment, instance))
+        self.outcome.unplaced = allowed - len(placement.chosen)
+        self.outcome.refusal = placement.refusal
+        return allowed
+
+    # ---- no room to start first ----------------------------------------------------------------
+
+    def _make_room_in_count(self, over: int) -> None:
+        """`over` tasks are missing that maximumPercent does not allow: stop as many, down to the lower limit.
+        What is on its way down already makes room too (where its engine answers)."""
+        coming = sum(1 for task in self.census.leaving if self._answers(task))
+        wanted = over - coming - len(self._stopping)
+        if wanted <= 0:
+            return
+        self._stop_down_to(self.limits.lower, wanted)
+        if self._is_idle():
+            self._stop_one_unhealthy()
+
+    def _stop_one_unhealthy(self) -> None:
+        """Nothing moves, and those that serve are too few to stop any but the UNHEALTHY. ECS: one by one."""
+        ailing, _ = self._to_replace()
+        for task in ailing[:1]:
+            self._replace(task)
+
+    def _is_idle(self) -> bool:
+        still = all(self.census.is_healthy(task) for task in self.crew.stay)
+        return still and not (self._stopping or self.outcome.starts or self.census.leaving)
+
+    def _make_room_on_instances(self) -> None:
+        """Tasks that maximumPercent allows but no instance has room for: stop those that take the room, down to
+        the lower limit, and only whole groups that let a task in."""
+        revision = self.goal.revision
+        if revision is None or not self.outcome.unplaced:
+            return
+        by_id = {task.id: task for task in self.crew.replace}
+        room = self._room(revision)
+        gained = room.coming
+        for group in room.groups:
+            tasks = [by_id[key] for key in group]
+            lone_unhealthy = len(tasks) == 1 and not self.census.is_healthy(tasks[0]) and self._is_idle()
+            if lone_unhealthy or self.budget.allows(tasks, self.limits.lower):
+                for task in tasks:
+                    self._replace(task)
+                gained += 1
+        if gained >= self.outcome.unplaced:
+            self.outcome.refusal = None
+
+    def _room(self, revision: Revision) -> Room:
+        chosen = Counter(start.instance for start in self.outcome.starts)
+        active = {task.id for task in self.census.active} - self._stopping.keys()
+        leaving = [task for task in self.snapshot.tasks if task.id not in active and self._answers(task)]
+        ailing, healthy = self._to_replace()
+        candidates = [task for task in (*ailing, *healthy) if self._answers(task)]
+        return make_room(
+            [_reserved(instance, revision.demand, chosen[instance.id]) for instance in self.snapshot.instances],
+            Request.of(revision),
+            self.outcome.unplaced,
+            demands=self.demands,
+            leaving=leaving,
+            candidates=candidates,
+            taken_by_instance=Counter(_per_instance(self.snapshot.tasks)) + chosen,
+        )
+
+    def _answers(self, task: Task) -> bool:
+        """Whether its engine can end it soon."""
+        instance = self.instances.get(task.instance or "")
+        return instance is None or instance.connected
+
+    def _is_blocked(self, over: int) -> bool:
+        """Nothing can move: no room under maximumPercent, and minimumHealthyPercent forbids to make some."""
+        return over > 0 and bool(self.crew.replace) and self._is_idle()
+
+
+def _reserved(instance: Instance, demand: Demand, count: int) -> Instance:
+    if not count:
+        return instance
+    return replace(
+        instance,
+        cpu_reserved=instance.cpu_reserved + demand.cpu * count,
+        memory_reserved=instance.memory_reserved + demand.memory * count,
+        ports=instance.ports | demand.ports,
+    )
+
+
+def _per_instance(tasks: Iterable[Task]) -> dict[str, int]:
+    return Counter(task.instance for task in tasks if task.instance is not None)
+
+
+def reconcile(snapshot: Snapshot, census: Census, goal: Goal, now: datetime) -> tuple[Outcome, Crew]:
+    """Decide starts and stops. Pure: the same facts give the same answer."""
+    reconciler = Reconciler(snapshot, census, goal, now)
+    return reconciler.run(), reconciler.crew
