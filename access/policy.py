@@ -59,7 +59,9 @@ class PolicyError(ValueError):
 class Scope(Protocol):
     """What a statement is held to besides its own Resource: a group's scope (see access.scope)."""
 
-    def covers(self, action: str, resource: str, owners: Sequence[str]) -> bool: ...
+    def covers(
+        self, action: str, resource: str, owners: Sequence[str], context: Callable[[], Context]
+    ) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,7 @@ def evaluate(
             continue
         if statement.resources.matches(resource, lazy) is statement.not_resource:
             continue
-        if statement.scope is not None and not statement.scope.covers(action, resource, owners):
+        if statement.scope is not None and not statement.scope.covers(action, resource, owners, lazy):
             continue
         if statement.conditions and not all(condition.holds(lazy()) for condition in statement.conditions):
             continue

@@ -237,47 +237,58 @@ def _bind(op: Operation, given: Mapping[str, Any]) -> Params:
 
 
 def _authorize(op: Operation, caller: Caller, params: Params) -> list[Need]:
-    needs: list[Need] = []
+    """Every Need of the call, each allowed. Those of the operation itself come before the extra ones, which may look
+    at rows that only who passed the first may hear of."""
     try:
-        needs = _needs(op, caller, params)
+        needs = _own_needs(op, params)
     except OperationError as error:
-        # What does not exist is told only to those who could have been told everywhere; others cannot tell
-        # "not allowed" from "not there".
-        fallback = Need(op.action, _NOWHERE)
-        decision = caller.may(fallback.action, fallback.resource)
-        if decision.allowed:
-            if op.writes:
-                _leave(
-                    _failure(op, caller, params, [Need(op.action, "*")], error),
-                    error,
-                    alone=_running.get() is None,
-                )
+        raise _unfound(op, caller, params, error) from None
+    _require(op, caller, params, needs)
+    if op.extra is not None:
+        try:
+            extra = list(op.extra(caller, params))  # noqa: S610 - ours, not a queryset's
+        except OperationError as error:
+            _leave(_failure(op, caller, params, needs, error), error)
             raise
-        denied = _denied(caller, Need(op.action, "*"), decision)
-        _leave(_record(caller, op.name, op.action, ["*"], error=denied, params=_kept(op, params)), denied)
-        raise denied from None
-    for need in needs:
-        decision = caller.may(need.action, need.resource, need.context, need.owners)
-        if decision.allowed:
-            continue
-        denied = _denied(caller, need, decision)
-        resources = list(dict.fromkeys([need.resource, *(one.resource for one in needs)]))
-        _leave(
-            _record(caller, op.name, need.action, resources, error=denied, params=_kept(op, params)), denied
-        )
-        raise denied
+        _require(op, caller, params, extra)
+        needs += extra
+    if not needs:
+        raise RuntimeError(f"{op.name} asked for no permission")
     return needs
 
 
-def _needs(op: Operation, caller: Caller, params: Params) -> list[Need]:
+def _own_needs(op: Operation, params: Params) -> list[Need]:
     found = op.resource if isinstance(op.resource, str) else op.resource(params)
     resources = [found] if isinstance(found, str) else list(found)
     context = op.context(params) if op.context is not None else {}
     owners = tuple(op.owners(params)) if op.owners is not None else ()
-    needs = [Need(op.action, resource, context, owners) for resource in resources]
-    if op.extra is not None:
-        needs += op.extra(caller, params)  # noqa: S610 - a callable of ours, not a queryset's
-    return needs
+    return [Need(op.action, resource, context, owners) for resource in resources]
+
+
+def _require(op: Operation, caller: Caller, params: Params, needs: Sequence[Need]) -> None:
+    for need in needs:
+        decision = caller.may(need.action, need.resource, need.context, need.owners)
+        if not decision.allowed:
+            denied = _denied(caller, need, decision)
+            resources = [need.resource, *(one.resource for one in needs)]
+            _leave(
+                _record(caller, op.name, need.action, resources, error=denied, params=_kept(op, params)),
+                denied,
+            )
+            raise denied
+
+
+def _unfound(op: Operation, caller: Caller, params: Params, error: OperationError) -> OperationError:
+    """What to say when the resource could not be named. That something does not exist is told only to those who may
+    do the action everywhere; others cannot tell "not allowed" from "not there"."""
+    decision = caller.may(op.action, _NOWHERE)
+    nameless = Need(op.action, "*")
+    if decision.allowed:
+        _leave(_failure(op, caller, params, [nameless], error), error)
+        return error
+    denied = _denied(caller, nameless, decision)
+    _leave(_record(caller, op.name, op.action, ["*"], error=denied, params=_kept(op, params)), denied)
+    return denied
 
 
 def _write(op: Operation, caller: Caller, params: Params, needs: Sequence[Need], *, durable: bool) -> Any:

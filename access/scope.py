@@ -6,7 +6,7 @@ is held to a service may read its cluster too, and may list (a list shows only w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -23,6 +23,7 @@ _IN_CLUSTER = (
     "service-revision",
 )
 _IN_SERVICE = ("service-deployment", "service-revision", "task-set")
+_CLUSTERED = {"cluster", *_IN_CLUSTER}
 _LISTING = "*"
 """The resource of an action that has none, such as ecs:ListClusters."""
 
@@ -36,10 +37,22 @@ class GroupScope:
     above: Matcher
     """What may be read besides: the clusters of the services listed."""
 
-    def covers(self, action: str, resource: str, owners: Sequence[str]) -> bool:
-        if self.inside.matches(resource, _none) or any(self.inside.matches(owner, _none) for owner in owners):
-            return True
+    def covers(
+        self, action: str, resource: str, owners: Sequence[str], context: Callable[[], Context]
+    ) -> bool:
+        if self._inside(resource) or any(self._inside(owner) for owner in owners):
+            return self._cluster_inside(resource, context)
         return is_read(action) and (resource == _LISTING or self.above.matches(resource, _none))
+
+    def _inside(self, arn: str) -> bool:
+        return self.inside.matches(arn, _none)
+
+    def _cluster_inside(self, resource: str, context: Callable[[], Context]) -> bool:
+        """A task definition belongs to no cluster: running it in one needs that cluster in the scope as well."""
+        if _kind(resource) in _CLUSTERED:
+            return True
+        cluster = context().get("ecs:cluster")
+        return not isinstance(cluster, str) or self._inside(cluster)
 
 
 def _none() -> Context:
@@ -68,6 +81,10 @@ def widen(pattern: str) -> list[str]:
     if kind == "service" and rest:
         return [pattern, *(f"{head}{inner}/{rest}/*" for inner in _IN_SERVICE)]
     return [pattern]
+
+
+def _kind(arn: str) -> str:
+    return arn.split(":", 5)[-1].partition("/")[0]
 
 
 def _cluster_of(pattern: str) -> str | None:

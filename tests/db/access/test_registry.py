@@ -335,3 +335,23 @@ def test_two_queries_make_a_caller_and_none_its_decisions(
         caller = Caller.for_user(user, face="rest")
     with django_assert_num_queries(0):
         assert caller.may("ecs:UpdateService", here.service_arn("default", "web")).allowed
+
+
+def test_extra_needs_may_look_at_what_the_caller_may_hear_of(group: Group, caller_of: Any) -> None:
+    def lookup(caller: Caller, params: Any) -> list[Need]:
+        raise NotFound("no such definition")
+
+    rename = register_rename(extra=lookup)
+    held = (here.group_arn("old"),)
+    with pytest.raises(NotFound):
+        rename(caller_of("ana", statements=[RENAME], scope=held), group="old", to="new")
+    with pytest.raises(AccessDenied):
+        rename(caller_of("bob", statements=[RENAME], scope=held), group="other", to="new")
+    assert list(AuditRecord.objects.order_by("id").values_list("result", flat=True)) == ["failed", "denied"]
+
+
+def test_an_operation_that_asks_for_no_permission_is_refused(group: Group, caller_of: Any) -> None:
+    rename = register_rename(resource=lambda params: [])
+    with pytest.raises(RuntimeError, match="no permission"):
+        rename(caller_of("root", "administrator"), group="old", to="new")
+    assert names() == ["old"]

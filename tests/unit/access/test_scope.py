@@ -76,3 +76,25 @@ def test_scopes_are_checked() -> None:
     assert checked_scope([f"{HEAD}:service/default/*"]) == {}
     assert set(checked_scope(["web", f"{HEAD}:cluster/a", 3])) == {"scope[0]", "scope[2]"}
     assert set(checked_scope("arn:aws:ecs:::x")) == {"scope"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "cluster", "expected"),
+    [
+        ([f"{HEAD}:task-definition/web:*"], "blue", False),
+        ([f"{HEAD}:task-definition/web:*", f"{HEAD}:service/blue/web"], "blue", False),
+        ([f"{HEAD}:task-definition/web:*", f"{HEAD}:cluster/blue"], "blue", True),
+        ([f"{HEAD}:task-definition/web:*", f"{HEAD}:cluster/blue"], "red", False),
+        ([f"{HEAD}:cluster/blue"], "blue", False),
+        ([], "red", True),
+    ],
+)
+def test_running_a_task_definition_needs_its_cluster_too(
+    scope: list[str], cluster: str, expected: bool
+) -> None:
+    context = {"ecs:cluster": f"{HEAD}:cluster/{cluster}"}
+    held = [one.within(compile_scope(scope)) for one in EVERYTHING]
+    assert evaluate(held, "ecs:RunTask", f"{HEAD}:task-definition/web:3", context).allowed is expected
+    assert evaluate(held, "ecs:UpdateService", f"{HEAD}:service/blue/web", context).allowed is (
+        scope == [] or any("/blue" in pattern for pattern in scope)
+    )
