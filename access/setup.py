@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,8 @@ from access.ready_made import ADMINISTRATOR, READY_MADE
 from access.registry import call
 from base.clock import now
 from base.errors import Conflict
+
+logger = logging.getLogger(__name__)
 
 
 @transaction.atomic
@@ -46,11 +49,16 @@ def administrators() -> QuerySet[User]:
 def ensure_administrator(username: str, password: str) -> bool:
     """Create a user who may do everything, unless there is one. Returns whether it did.
 
-    A user of that name who is no administrator is left alone: Conflict (see `manage.py access_reset_password`).
+    A user of that name who is no administrator is left alone, and the way back is logged.
     Raises InvalidParameter when the name or the password will not do.
     """
     ensure_ready_made()
     if administrators().exists():
+        return False
+    if User.objects.filter(username__iexact=username).exists():
+        logger.warning(
+            "Nobody can administer: run manage.py access_reset_password %s --administrator", username
+        )
         return False
     call("create_user", system_caller("setup"), username=username, password=password, groups=[_group_name()])
     return True

@@ -45,6 +45,14 @@ def test_the_first_start_makes_an_administrator_once(db: None) -> None:
     assert GOOD not in str(record.parameters)
 
 
+def test_a_start_goes_on_when_the_first_name_is_somebody_elses(make_user: Any) -> None:
+    user = make_user("admin", "read-only")
+    assert ensure_administrator("admin", GOOD) is False
+    assert not administrators().exists() and not user.check_password(GOOD)
+    password = reset("admin", "--administrator")
+    assert administrators().get().check_password(password)
+
+
 def test_a_weak_first_password_is_refused(db: None) -> None:
     with pytest.raises(InvalidParameter):
         ensure_administrator("admin", "short")
