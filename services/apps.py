@@ -10,7 +10,13 @@ class ServicesConfig(AppConfig):
 
     def ready(self) -> None:
         from base import outbox
-        from services import definitions, operations, queries, task_operations  # noqa: F401  (registers the operations)
+        from services import (  # noqa: F401  (registers the operations)
+            definitions,
+            log_queries,
+            operations,
+            queries,
+            task_operations,
+        )
         from services.control import standing
 
         outbox.subscribe("instance.connected", standing.instance_connected)

@@ -37,8 +37,12 @@ def collect(task: Task, engine: Engine, *, final: bool = False) -> int:
         if final:
             LogStream.objects.filter(pk=stream.pk).update(complete=True)
     if fetched:
-        live.publish(f"logs:task:{task.id}")
+        live.publish(f"logs:task:{task.id}", *_service_topics(task))
     return fetched
+
+
+def _service_topics(task: Task) -> list[str]:
+    return [f"logs:service:{task.cluster.name}/{task.service.name}"] if task.service is not None else []
 
 
 def stream_of(task: Task, row: TaskContainer, container: dict) -> LogStream:
