@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
-# Before the settings are read: they make the secret key and derive every path from the home.
-_home = os.environ.get("SLIPWAY_TEST_HOME") or tempfile.mkdtemp(prefix="slipway-test-")
+# Before the settings are read: they make the secret key and derive every path from the home. Processes that a test
+# run starts (workers of xdist, commands) share the first one's home; it alone removes it.
+_home = os.environ.get("SLIPWAY_TEST_HOME", "")
+if not _home:
+    _home = tempfile.mkdtemp(prefix="slipway-test-")
+    _maker = os.getpid()
+    atexit.register(lambda: os.getpid() == _maker and shutil.rmtree(_home, ignore_errors=True))
 os.environ["SLIPWAY_HOME"] = _home
 os.environ["SLIPWAY_TEST_HOME"] = _home
 os.environ.setdefault("SLIPWAY_DATABASE_POOL", "0")
