@@ -90,6 +90,8 @@ def _is_healthy(task: Task, snapshot: Snapshot, now: datetime) -> bool:
 
 def _healthy_from(task: Task, snapshot: Snapshot) -> datetime | None:
     """From when on a RUNNING task that never was healthy counts as healthy; None: not known yet."""
+    if task.health is Health.UNHEALTHY:
+        return None
     revision = snapshot.revisions.get(task.revision)
     if revision is not None and revision.checks_health:
         return _started(task) if task.health is Health.HEALTHY else None

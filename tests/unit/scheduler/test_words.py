@@ -1,0 +1,74 @@
+"""What the service says: events without tiring repeats, and the sentence on what it waits for."""
+
+# ruff: noqa: E501 - the tables read better with one case a line
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.scheduler.build import deployment, instance, plan_now, revision, said, task, tasks
+
+STUCK = (
+    "was unable to stop or start tasks during a deployment because of the service deployment configuration. "
+    "Update the minimumHealthyPercent or maximumPercent value and try again."
+)
+
+
+def stuck(**more: Any) -> Any:
+    return plan_now(1, tasks("o", 1), percent=(100, 100), deployment=deployment(), **more)
+
+
+def test_a_deployment_that_its_configuration_blocks_says_so() -> None:
+    assert said(stuck()) == [STUCK]
+    assert "minimumHealthyPercent" in stuck().waiting
+
+
+def test_it_is_not_repeated_until_the_service_was_in_order_again() -> None:
+    before = f"(service web) {STUCK}"
+    assert said(stuck(last_events=(before, "(service web) something else"))) == []
+    assert said(stuck(last_events=(before, "(service web) has reached a steady state."))) == [STUCK]
+    assert said(stuck(last_events=(before, "(service web) (deployment d0) deployment completed."))) == [STUCK]
+
+
+def test_while_something_still_moves_it_is_not_called_blocked() -> None:
+    of = (task("o", healthy=150), task("x", status="STOPPING", desired="STOPPED"))
+    assert said(plan_now(1, of, percent=(100, 100), deployment=deployment())) == []
+
+
+def test_stops_name_at_most_ten_tasks() -> None:
+    made = plan_now(0, tasks("o", 12))
+    assert said(made)[0].startswith("has stopped 12 running tasks: (task o")
+    assert said(made)[0].endswith(" and 2 more.")
+    assert said(made)[0].count("(task ") == 10
+
+
+def test_stops_are_said_each_time() -> None:
+    once = plan_now(0, tasks("o", 1))
+    assert said(plan_now(0, tasks("o", 1), last_events=(f"(service web) {said(once)[0]}",))) == said(once)
+
+
+WAITING: list[tuple[str, dict[str, Any], str]] = [
+    ("nothing", {"desired": 2, "of": tasks("o", 2)}, ""),
+    ("starts", {"desired": 2, "of": (*tasks("o", 1), task("p", status="PENDING"))}, "Waiting for 1 task to start."),
+    ("health, one", {"desired": 1, "of": (task("o"),), "revisions": {"old": revision("old", checks=True)}}, "Waiting for 1 task to pass its health checks."),
+    ("health, two", {"desired": 2, "of": (task("o"), task("p")), "revisions": {"old": revision("old", checks=True)}}, "Waiting for 2 tasks to pass their health checks."),
+    ("40 s", {"desired": 1, "of": (task("o", started=990),)}, "Waiting for 1 task to run for 40 s."),
+    ("stops", {"desired": 0, "of": tasks("o", 2)}, "Waiting for 2 tasks to stop."),
+    ("protection", {"desired": 1, "of": tasks("o", 3, protected=True)}, "Waiting for the protection of 2 tasks to end."),
+    ("no instance", {"desired": 1, "instances": ()}, "Waiting for room: No Container Instances were found in your cluster."),
+    ("no engine answers", {"desired": 1, "instances": (instance(connected=False),)}, "Waiting for room: The closest matching (container-instance i1) is disconnected."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "facts", "sentence"), WAITING, ids=[w[0] for w in WAITING])
+def test_waiting(what: str, facts: dict[str, Any], sentence: str) -> None:
+    assert plan_now(**facts).waiting == sentence
+
+
+def test_an_unhealthy_task_is_told_once() -> None:
+    ill = task("u", health="UNHEALTHY", healthy=150)
+    words = "(task u) failed container health checks."
+    assert said(plan_now(1, (ill,))) == [words]
+    assert said(plan_now(1, (ill,), last_events=(f"(service web) {words}",))) == []
