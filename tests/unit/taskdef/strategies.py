@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import string
 from typing import Any
 
@@ -251,4 +252,4 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             container["dependsOn"] = [
                 {"containerName": earlier["name"], "condition": draw(st.sampled_from(conditions))}
             ]
-    return document
+    return copy.deepcopy(document)  # tests may write into it; some parts are shared constants
