@@ -84,11 +84,10 @@ def begin_deployment(
 def end_deployment(deployment: Deployment, status: DeploymentStatus, reason: str) -> bool:
     """Finish a deployment that is in progress; False where something else finished it before."""
     now = clock.now()
-    return bool(
-        Deployment.objects.filter(pk=deployment.pk, finished_at=None).update(
-            status=status, status_reason=reason, finished_at=now, updated_at=now
-        )
-    )
+    fields: dict[str, Any] = {"status": status, "finished_at": now, "updated_at": now}
+    if reason:  # else why it was rolled back stays
+        fields["status_reason"] = reason
+    return bool(Deployment.objects.filter(pk=deployment.pk, finished_at=None).update(**fields))
 
 
 def request_stop(deployment: Deployment, *, rollback: bool) -> None:
