@@ -11,6 +11,7 @@ from django.db.models import F
 from base import live
 from clusters.engine.errors import EngineError, EngineRetryable
 from clusters.engine.port import Engine, LogLine
+from services import log_names
 from services.control import specs
 from services.models import Task, TaskContainer
 from telemetry.models import LogEvent, LogStream
@@ -47,14 +48,12 @@ def _service_topics(task: Task) -> list[str]:
 
 def stream_of(task: Task, row: TaskContainer, container: dict) -> LogStream:
     """Group and name as awslogs has them: awslogs-group, prefix/container/task id."""
-    options = container.get("logConfiguration", {}).get("options", {})
-    prefix = options.get("awslogs-stream-prefix") or "ecs"
     stream, _ = LogStream.objects.get_or_create(
         task_id=task.id,
         container=row.name,
         defaults={
-            "group": options.get("awslogs-group") or f"/ecs/{task.task_definition.family.name}",
-            "name": f"{prefix}/{row.name}/{task.id}",
+            "group": log_names.group_of(container, task.task_definition.family.name),
+            "name": log_names.stream_of(container, task.id),
             "service_arn": task.service.arn if task.service is not None else "",
         },
     )
