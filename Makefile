@@ -1,23 +1,49 @@
 # Slipway's commands. `make run` is all a newcomer needs; `make help` lists the rest.
 
 PYTHON ?= python3
-VENV := .venv/bin
+BIN := .venv/bin
 SETUP := $(PYTHON) -m console.setup
+# Two test processes; the rings that share the machine's engine and browser go to one of them, in order.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup -q
+ON_POSTGRES := $(BIN)/python scripts/with_postgres.py
+TYPED := base access telemetry clusters services console scripts manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo doctor
+.PHONY: help setup setup-dev run demo doctor lint format test test-full
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-setup: ## Install what is missing on this machine (done by `make run` as well)
+setup: ## Install what is missing on this machine (`make run` does it as well)
 	@$(SETUP)
 
+setup-dev: ## Also what the tests and linters need
+	@$(SETUP) --dev
+
 run: ## Run Slipway on this machine; Ctrl-C stops it and leaves containers running
-	@$(SETUP) && exec $(VENV)/python manage.py run
+	@$(SETUP) && exec $(BIN)/python manage.py run
 
 demo: ## Deploy the sample application into the running Slipway
-	@$(VENV)/python manage.py demo
+	@$(BIN)/python manage.py demo
 
 doctor: ## Say what is wrong with this machine and how to mend it
 	@$(PYTHON) -m console.doctor
+
+lint: setup-dev ## Style, types, layers, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(TYPED)
+	$(BIN)/lint-imports --no-logo
+	DJANGO_SETTINGS_MODULE=console.settings_test $(BIN)/python manage.py makemigrations --check --dry-run
+
+format: setup-dev ## Lay the code out
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint ## Lint, the db and wire rings on PostgreSQL, all five rings on SQLite
+	$(ON_POSTGRES) $(PYTEST) tests/db tests/wire
+	env -u DATABASE_URL $(PYTEST) tests
+
+test-full: lint ## Lint, all five rings on PostgreSQL and on SQLite
+	$(ON_POSTGRES) $(PYTEST) tests
+	env -u DATABASE_URL $(PYTEST) tests

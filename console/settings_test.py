@@ -10,10 +10,16 @@ import tempfile
 # Before the settings are read: they make the secret key and derive every path from the home. Processes that a test
 # run starts (workers of xdist, commands) share the first one's home; it alone removes it.
 _home = os.environ.get("SLIPWAY_TEST_HOME", "")
+
+
+def _remove(home: str, maker: int) -> None:
+    if os.getpid() == maker:
+        shutil.rmtree(home, ignore_errors=True)
+
+
 if not _home:
     _home = tempfile.mkdtemp(prefix="slipway-test-")
-    _maker = os.getpid()
-    atexit.register(lambda: os.getpid() == _maker and shutil.rmtree(_home, ignore_errors=True))
+    atexit.register(_remove, _home, os.getpid())
 os.environ["SLIPWAY_HOME"] = _home
 os.environ["SLIPWAY_TEST_HOME"] = _home
 os.environ.setdefault("SLIPWAY_DATABASE_POOL", "0")

@@ -157,7 +157,8 @@ def test_the_worker_does_jobs_after_redis_and_worker_were_killed_together(slipwa
         "[send('clusters.probe_instance', i.pk) for i in I.objects.all()]"
     )
     slipway.python(code)
-    check = "from clusters.models import ContainerInstance as I\nprint(I.objects.filter(connected=False).count(), 'away')"
+    away = "I.objects.filter(connected=False).count()"
+    check = f"from clusters.models import ContainerInstance as I; print({away}, 'away')"
     until(lambda: "0 away" in slipway.python(check), "the job was done", every=1)
 
 
