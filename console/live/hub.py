@@ -71,16 +71,20 @@ class Hub:
         wait = _FIRST_WAIT
         while True:
             try:
-                async with redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=20) as client:
-                    async with client.pubsub(ignore_subscribe_messages=False) as pubsub:
-                        await pubsub.psubscribe(f"{CHANNEL}*")
-                        async for message in pubsub.listen():
-                            if message["type"] == "psubscribe":
-                                # Only now is anything heard: what changed before is for the pages to fetch.
-                                self._tell_state(True)
-                                wait = _FIRST_WAIT
-                            elif message["type"] == "pmessage":
-                                self._tell(message["data"])
+                async with (
+                    redis.from_url(
+                        settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=20
+                    ) as client,
+                    client.pubsub(ignore_subscribe_messages=False) as pubsub,
+                ):
+                    await pubsub.psubscribe(f"{CHANNEL}*")
+                    async for message in pubsub.listen():
+                        if message["type"] == "psubscribe":
+                            # Only now is anything heard: what changed before is for the pages to fetch.
+                            self._tell_state(True)
+                            wait = _FIRST_WAIT
+                        elif message["type"] == "pmessage":
+                            self._tell(message["data"])
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("live pages: Redis is not heard (%s); trying again in %.1f s", error, wait)
             self._tell_state(False)

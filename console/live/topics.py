@@ -1,8 +1,8 @@
 """Who may follow which topic. A topic carries no data, only that something changed; even that is not for everyone.
 
-    overview, clusters, services, tasks, task-definitions, instances, audit   lists: whoever is signed in
-    cluster:<name>  service:<cluster>/<name>  task:<id>  taskdef:<family>  instance:<id>
-    logs:<any of the above with a colon>                                      that part's log lines
+overview, clusters, services, tasks, task-definitions, instances, audit   lists: whoever is signed in
+cluster:<name>  service:<cluster>/<name>  task:<id>  taskdef:<family>  instance:<id>
+logs:<any of the above with a colon>                                      that part's log lines
 """
 
 from __future__ import annotations
@@ -14,9 +14,7 @@ from base import here
 from clusters.models import ContainerInstance
 from services.models import Task
 
-LISTS = frozenset(
-    {"overview", "clusters", "services", "tasks", "task-definitions", "instances", "audit"}
-)
+LISTS = frozenset({"overview", "clusters", "services", "tasks", "task-definitions", "instances", "audit"})
 MOST = 60
 
 
@@ -33,7 +31,9 @@ def may_watch(caller: Caller, topic: str) -> bool:
         return caller.may("ecs:DescribeClusters", here.cluster_arn(name)).allowed
     if kind == "service":
         cluster, _, service = name.partition("/")
-        return bool(service) and caller.may("ecs:DescribeServices", here.service_arn(cluster, service)).allowed
+        return (
+            bool(service) and caller.may("ecs:DescribeServices", here.service_arn(cluster, service)).allowed
+        )
     if kind == "taskdef":
         return caller.may("ecs:DescribeTaskDefinition", here.task_definition_arn(name, "*")).allowed
     if kind == "task":

@@ -1,8 +1,8 @@
 """GET /live/?topic=…: server-sent events for the pages.
 
-    event: state   data: open | broken     whether changes are heard at the moment
-    event: topic   data: ["service:default/web", …]
-    event: beat    data: (empty)           every 15 s, so that the page notices a dead connection
+event: state   data: open | broken     whether changes are heard at the moment
+event: topic   data: ["service:default/web", …]
+event: beat    data: (empty)           every 15 s, so that the page notices a dead connection
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ from django.forms import BoundField, CheckboxInput, Select, Textarea
 from django.template import Context
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html, json_script
+from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
 
-from console.web import drawing, words
+from console.web import containers, drawing, words
 from console.web.context import strings as page_strings
 from console.web.icons import TONE_ICONS
 from console.web.icons import icon as draw_icon
@@ -32,21 +32,10 @@ register = template.Library()
 register.simple_tag(draw_icon, name="icon")
 
 
-def _render(partial: str, context: Context, /, **values: Any) -> SafeString:
-    """A partial with `values`, the request and the CSRF token, and nothing else of the page's context."""
-    inner = {"request": context.get("request"), "csrf_token": context.get("csrf_token"), **values}
-    return mark_safe(render_to_string(f"components/{partial}.html", inner).strip())  # noqa: S308 (a template's output)
-
-
 # --- words and figures ---------------------------------------------------------------------------------
 
 
-@register.simple_tag
-def state(status: str, label: str = "", tone: str = "", live: bool | None = None) -> SafeString:
-    """A badge for a status of ECS's; `label`, `tone` and `live` overrule what the status implies."""
-    known_tone, moving, known_label = words.state(str(status))
-    pulse = " live" if (moving if live is None else live) else ""
-    return format_html('<span class="st {}{}">{}</span>', tone or known_tone, pulse, label or known_label)
+register.simple_tag(containers.badge_of, name="state")
 
 
 @register.inclusion_tag("components/count.html")
@@ -130,7 +119,9 @@ def crumbs(*steps: Crumb | str) -> dict[str, Any]:
     """The path above the title. Strings are plain last steps; a list of Crumb may be given instead."""
     flat: list[Crumb] = []
     for step in steps:
-        flat.extend([Crumb(step)] if isinstance(step, str) else [step] if isinstance(step, Crumb) else list(step))
+        flat.extend(
+            [Crumb(step)] if isinstance(step, str) else [step] if isinstance(step, Crumb) else list(step)
+        )
     return {"steps": flat}
 
 
@@ -156,7 +147,9 @@ def diff(changes: Iterable[Change], show_same: bool = False) -> dict[str, Any]:
 
 
 @register.inclusion_tag("components/meter.html")
-def meter(used: float | None, total: float, label: str = "", reserved: float | None = None, caption: str = "") -> dict[str, Any]:
+def meter(
+    used: float | None, total: float, label: str = "", reserved: float | None = None, caption: str = ""
+) -> dict[str, Any]:
     """A bar of what is reserved and used of a total. Amber from 80 % reserved or used, red when full."""
     return drawing.meter(used, total, reserved) | {"label": label, "caption": caption}
 
@@ -168,7 +161,9 @@ def progress(done: float, total: float, label: str, tone: str = "") -> dict[str,
 
 
 @register.inclusion_tag("components/sparkline.html")
-def sparkline(values: Sequence[float | None], tone: str = "new", label: str = "", top: float | None = None) -> dict[str, Any]:
+def sparkline(
+    values: Sequence[float | None], tone: str = "new", label: str = "", top: float | None = None
+) -> dict[str, Any]:
     """A small line drawn by the server. `label` says what it shows; `top` fixes the scale's end."""
     return drawing.sparkline(values, top) | {"tone": tone, "label": label}
 
@@ -220,8 +215,10 @@ def button(
     """A button that goes to `href`, posts to `post` (with `values`), opens `dialog`, or submits its form. When
     `may` refuses, it is shown disabled with the missing permission or the reason. `kind`: primary, undo, danger,
     quiet; `size`: sm, lg."""
-    classes = " ".join(part for part in ("btn", f"btn-{kind}" if kind else "", f"btn-{size}" if size else "") if part)
-    return _render(
+    classes = " ".join(
+        part for part in ("btn", f"btn-{kind}" if kind else "", f"btn-{size}" if size else "") if part
+    )
+    return containers.render(
         "button",
         context,
         label=label,
@@ -245,7 +242,9 @@ def field(bound: BoundField, hint: str = "", placeholder: str = "", mono: bool =
     widget = bound.field.widget
     checkbox = isinstance(widget, CheckboxInput)
     css = "form-check-input" if checkbox else "form-select" if isinstance(widget, Select) else "form-control"
-    attrs: dict[str, str] = {"class": " ".join([css, "mono" if mono else "", "is-invalid" if bound.errors else ""]).strip()}
+    attrs: dict[str, str] = {
+        "class": " ".join([css, "mono" if mono else "", "is-invalid" if bound.errors else ""]).strip()
+    }
     if placeholder:
         attrs["placeholder"] = placeholder
     if isinstance(widget, Textarea):
@@ -271,7 +270,7 @@ def errors(messages: Iterable[str], id: str = "") -> dict[str, Any]:
 @register.simple_tag(takes_context=True)
 def pagination(context: Context, page: Page[Any], noun: str = "") -> SafeString:
     """Previous, next and where one is; keeps the rest of the query string. Nothing for a single page."""
-    return _render("pagination", context, page=page, noun=noun)
+    return containers.render("pagination", context, page=page, noun=noun)
 
 
 @register.simple_tag(takes_context=True)
@@ -283,7 +282,9 @@ def sort(context: Context, key: str, label: str, cls: str = "", default: bool = 
     query = request.GET.copy()
     query.pop("page", None)
     query["sort"] = f"-{key}" if direction == "ascending" else key
-    return _render("sort", context, label=label, direction=direction, query=query.urlencode(), cls=cls)
+    return containers.render(
+        "sort", context, label=label, direction=direction, query=query.urlencode(), cls=cls
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -299,7 +300,7 @@ def chips(context: Context, name: str, choices: Sequence[Any], label: str) -> Sa
         if choice.value:
             query[name] = choice.value
         drawn.append({"choice": choice, "query": query.urlencode(), "current": choice.value == current})
-    return _render("chips", context, items=drawn, label=label)
+    return containers.render("chips", context, items=drawn, label=label)
 
 
 @register.simple_tag(takes_context=True)
@@ -307,113 +308,20 @@ def search_box(context: Context, placeholder: str, name: str = "q") -> SafeStrin
     """A search form for `?q=` that keeps the other filters and searches while one types."""
     request = context["request"]
     kept = [(key, value) for key, value in request.GET.items() if key not in {name, "page"}]
-    return _render("search_box", context, placeholder=placeholder, name=name, kept=kept, query=request.GET.get(name, ""))
-
-
-# --- containers ---------------------------------------------------------------------------------------------
-
-
-@register.simple_block_tag(takes_context=True)
-def card(context: Context, content: str, title: str = "", aside: str = "", id: str = "", cls: str = "", pad: bool = True) -> SafeString:
-    """A card with a heading; `pad=False` for tables and lists that reach the edges."""
-    return _render("card", context, content=content, title=title, aside=aside, id=id, cls=cls, pad=pad)
-
-
-@register.simple_block_tag
-def note(content: str, tone: str = "", icon: str = "") -> SafeString:
-    """A sentence that explains: what is waited for, what will happen, what went wrong."""
-    sign = draw_icon(icon or TONE_ICONS.get(tone, "info-circle"))
-    role = mark_safe(' role="alert"') if tone == "bad" else ""
-    return format_html('<div class="note {}"{}>{}<div class="body">{}</div></div>', tone, role, sign, content)
-
-
-@register.simple_block_tag
-def moment(content: str, title: str, tone: str = "", badge: str = "", status: str = "", live: bool = False, took: str = "") -> SafeString:
-    """One entry of a `<ol class="tl">`; the body is the line under the title, `{% act %}` in it goes to the right."""
-    detail, _, actions = content.partition("<!--act-->")
-    sign = state(status, badge) if status else (state("", badge, tone or "old") if badge else "")
-    values = {"title": title, "tone": tone or (words.state(status)[0] if status else "old"), "sign": sign, "live": live or (bool(status) and words.state(status)[1]), "took": took}
-    values |= {"detail": mark_safe(detail.strip()), "actions": mark_safe(actions.strip())}  # noqa: S308
-    return mark_safe(render_to_string("components/moment.html", values))  # noqa: S308
-
-
-@register.simple_tag
-def act() -> SafeString:
-    """Inside `{% moment %}`: what follows are its buttons."""
-    return mark_safe("<!--act-->")
-
-
-@register.simple_block_tag(takes_context=True)
-def confirm(
-    context: Context,
-    content: str,
-    id: str,
-    title: str,
-    action: str,
-    label: str,
-    tone: str = "",
-    name: str = "",
-    values: Mapping[str, str] | None = None,
-) -> SafeString:
-    """A dialog that says what will happen and posts to `action`. With `name`, that text must be typed first: only for
-    what nothing can bring back."""
-    kind = "danger btn-solid" if tone == "danger" else "primary"
-    return _render("confirm", context, content=content, id=id, title=title, action=action, label=label, kind=kind, name=name, values=values or {})
-
-
-@register.simple_block_tag(takes_context=True)
-def empty(context: Context, content: str, title: str, icon: str = "box", cli: str = "", slim: bool = False) -> SafeString:
-    """An empty list that teaches the next step: a sentence, buttons, and the AWS CLI command that does the same."""
-    text, _, actions = content.partition("<!--act-->")
-    return _render("empty", context, title=title, icon=icon, cli=cli, slim=slim, text=mark_safe(text.strip()), actions=mark_safe(actions.strip()))  # noqa: S308
-
-
-@register.tag
-def fragment(parser: template.base.Parser, token: template.base.Token) -> FragmentNode:
-    """`{% fragment "name" topics="a b" %}…{% endfragment %}`: a part of the page that follows its topics live.
-
-    A request that names other fragments in X-Fragments gets nothing here, and what is inside is not even computed.
-    """
-    bits = token.split_contents()[1:]
-    if not bits:
-        raise template.TemplateSyntaxError("fragment needs a name")
-    options = dict(bit.split("=", 1) for bit in bits[1:])
-    nodes = parser.parse(("endfragment",))
-    parser.delete_first_token()
-    return FragmentNode(
-        parser.compile_filter(bits[0]), {key: parser.compile_filter(value) for key, value in options.items()}, nodes
+    return containers.render(
+        "search_box", context, placeholder=placeholder, name=name, kept=kept, query=request.GET.get(name, "")
     )
 
 
-class FragmentNode(template.Node):
-    """See the tag. Options: topics (space-separated), tag (div), cls."""
+# --- containers: see console/web/containers.py -------------------------------------------------------------
 
-    def __init__(
-        self,
-        name: template.base.FilterExpression,
-        options: dict[str, template.base.FilterExpression],
-        nodelist: template.base.NodeList,
-    ) -> None:
-        self.name = name
-        self.options = options
-        self.nodelist = nodelist
-
-    def render(self, context: Context) -> SafeString:
-        name = str(self.name.resolve(context))
-        options = {key: value.resolve(context) for key, value in self.options.items()}
-        request = context.get("request")
-        wanted = request.headers.get("X-Fragments", "") if request is not None else ""
-        if wanted and name not in wanted.split(","):
-            return mark_safe("")
-        element = conditional_escape(options.get("tag", "div"))
-        return format_html(
-            '<{tag} id="{id}" class="fragment {cls}" data-live="{topics}">{inner}</{tag}>',
-            tag=element,
-            id=name,
-            cls=options.get("cls", ""),
-            topics=options.get("topics", ""),
-            inner=self.nodelist.render(context),
-        )
+register.simple_block_tag(containers.card, takes_context=True)
+register.simple_block_tag(containers.note)
+register.simple_block_tag(containers.moment)
+register.simple_tag(containers.act)
+register.simple_block_tag(containers.confirm, takes_context=True)
+register.simple_block_tag(containers.empty, takes_context=True)
+register.tag("fragment", containers.fragment)
 
 
 @register.filter

@@ -72,7 +72,10 @@ def build(request: HttpRequest) -> dict[str, Any]:
         "account_label": _("Copy the account id"),
         "region": settings.SLIPWAY_REGION,
         "initials": initials(getattr(request, "user", None)),
-        "pages": [{"kind": _("Pages"), "label": i.label, "url": i.url, "icon": i.icon, "hint": ""} for i in everything],
+        "pages": [
+            {"kind": _("Pages"), "label": i.label, "url": i.url, "icon": i.icon, "hint": ""}
+            for i in everything
+        ],
     }
 
 
@@ -147,4 +150,3 @@ def strings() -> dict[str, str]:
         "signOut": _("Sign out"),
         "time": _("Time"),
     }
-

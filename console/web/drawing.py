@@ -25,7 +25,7 @@ def meter(used: float | None, total: float, reserved: float | None) -> dict[str,
 
 
 def sparkline(values: Sequence[float | None], top: float | None = None) -> dict[str, Any]:
-    """`line` and `area` as SVG path data in a 74 × 20 box; gaps where a value is None; empty for under two values."""
+    """`line` and `area` as SVG path data in a 74 by 20 box; gaps where a value is None; empty for under two values."""
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return {"line": "", "area": "", "last": known[-1] if known else None}
@@ -43,7 +43,9 @@ def sparkline(values: Sequence[float | None], top: float | None = None) -> dict[
     drawn = [run for run in runs if len(run) > 1]
     line = "".join("M" + "L".join(f"{x:g} {y:g}" for x, y in run) for run in drawn)
     area = "".join(
-        f"M{run[0][0]:g} {HEIGHT:g}L" + "L".join(f"{x:g} {y:g}" for x, y in run) + f"L{run[-1][0]:g} {HEIGHT:g}Z"
+        f"M{run[0][0]:g} {HEIGHT:g}L"
+        + "L".join(f"{x:g} {y:g}" for x, y in run)
+        + f"L{run[-1][0]:g} {HEIGHT:g}Z"
         for run in drawn
     )
     return {"line": line, "area": area, "last": known[-1]}
@@ -55,12 +57,19 @@ def host(item: Host) -> dict[str, Any]:
         "host": item,
         "kinds": [
             _row("CPU", item.cpu_total, item.cpu_reserved, [(b, b.cpu, b.cpu_used) for b in item.blocks]),
-            _row("memory", item.memory_total, item.memory_reserved, [(b, b.memory, b.memory_used) for b in item.blocks]),
+            _row(
+                "memory",
+                item.memory_total,
+                item.memory_reserved,
+                [(b, b.memory, b.memory_used) for b in item.blocks],
+            ),
         ],
     }
 
 
-def _row(kind: str, total: int, reserved: int, parts: list[tuple[Block, int, float | None]]) -> dict[str, Any]:
+def _row(
+    kind: str, total: int, reserved: int, parts: list[tuple[Block, int, float | None]]
+) -> dict[str, Any]:
     at = 0.0
     drawn: list[dict[str, Any]] = []
     for block, amount, used in parts:
@@ -78,4 +87,10 @@ def _row(kind: str, total: int, reserved: int, parts: list[tuple[Block, int, flo
             }
         )
         at += width
-    return {"kind": kind, "total": total, "reserved": reserved, "blocks": drawn, "percent": round(share(reserved, total))}
+    return {
+        "kind": kind,
+        "total": total,
+        "reserved": reserved,
+        "blocks": drawn,
+        "percent": round(share(reserved, total)),
+    }

@@ -44,23 +44,42 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that was open for too long, or came from elsewhere. Nothing was changed."""
-    message = _("This form is no longer valid, perhaps because you signed in again meanwhile. Nothing was changed: go back, reload the page and send it again.")
+    message = _(
+        "This form is no longer valid, perhaps because you signed in again meanwhile. Nothing was changed: go back, "
+        "reload the page and send it again."
+    )
     return _page(request, 403, _("The form has expired"), message)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     if isinstance(exception, OperationError):
         return refusal(request, exception)
-    return _page(request, 404, _title(404), _("There is nothing at this address. It may have been deleted, or its retention has passed."))
+    return _page(
+        request,
+        404,
+        _title(404),
+        _("There is nothing at this address. It may have been deleted, or its retention has passed."),
+    )
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Rendered without anything that could fail in turn. The reference is in the log beside the traceback."""
     reference = getattr(request, "request_id", "") or hex_id()
     log.error("page failed: reference %s, %s", reference, request.path)
-    message = _("Slipway failed while making this page. Whatever you asked for has either happened as a whole or not at all: look before you try again.")
-    values = {"status": 500, "title": _title(500), "message": message, "reference": reference, "error_base": "lone.html"}
-    return HttpResponse(render_to_string("web/error.html", values), status=500, headers={"X-Error": _header(message)})
+    message = _(
+        "Slipway failed while making this page. Whatever you asked for has either happened as a whole or not at all: "
+        "look before you try again."
+    )
+    values = {
+        "status": 500,
+        "title": _title(500),
+        "message": message,
+        "reference": reference,
+        "error_base": "lone.html",
+    }
+    return HttpResponse(
+        render_to_string("web/error.html", values), status=500, headers={"X-Error": _header(message)}
+    )
 
 
 def _page(

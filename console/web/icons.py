@@ -7,7 +7,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 # The sign of each tone, so that colour is never the only one.
-TONE_ICONS = {"ok": "circle-check", "wait": "clock", "bad": "alert-triangle", "new": "info-circle", "old": "info-circle", "": "info-circle"}
+TONE_ICONS = {
+    "ok": "circle-check",
+    "wait": "clock",
+    "bad": "alert-triangle",
+    "new": "info-circle",
+    "old": "info-circle",
+    "": "info-circle",
+}
 
 
 def icon(name: str, extra: str = "", label: str = "") -> SafeString:
@@ -15,5 +22,7 @@ def icon(name: str, extra: str = "", label: str = "") -> SafeString:
     classes = f"icon {extra}".strip()
     address = f"{static('vendor/icons.svg')}#{name}"
     if label:
-        return format_html('<svg class="{}" role="img" aria-label="{}"><use href="{}"></use></svg>', classes, label, address)
+        return format_html(
+            '<svg class="{}" role="img" aria-label="{}"><use href="{}"></use></svg>', classes, label, address
+        )
     return format_html('<svg class="{}" aria-hidden="true"><use href="{}"></use></svg>', classes, address)

@@ -35,7 +35,9 @@ def caller(request: HttpRequest) -> Caller:
     return known
 
 
-def may(request: HttpRequest, action: str, resource: str, owners: Sequence[str] = (), reason: str = "") -> May:
+def may(
+    request: HttpRequest, action: str, resource: str, owners: Sequence[str] = (), reason: str = ""
+) -> May:
     """For buttons: whether the person may, or why not. `reason` refuses regardless ("nothing to stop")."""
     if reason:
         return May(False, action, resource, reason)

@@ -22,7 +22,14 @@ class SignInForm(forms.Form):
     username = forms.CharField(
         label=gettext_lazy("User name"),
         max_length=128,
-        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}),
+        widget=forms.TextInput(
+            attrs={
+                "autocomplete": "username",
+                "autocapitalize": "none",
+                "spellcheck": "false",
+                "autofocus": True,
+            }
+        ),
     )
     password = forms.CharField(
         label=gettext_lazy("Password"),
@@ -49,7 +56,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if outcome.user is not None:
         return redirect(target)
     if outcome.wait:
-        form.add_error(None, _("Too many tries. Wait %(time)s, then try again.") % {"time": words.duration(outcome.wait)})
+        form.add_error(
+            None, _("Too many tries. Wait %(time)s, then try again.") % {"time": words.duration(outcome.wait)}
+        )
         response = _show(request, form, target, 429)
         response["Retry-After"] = str(outcome.wait)
         return response

@@ -12,7 +12,12 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from console.web.parts import Tone
 
-_UNITS = ((86400, gettext_lazy("d")), (3600, gettext_lazy("h")), (60, gettext_lazy("min")), (1, gettext_lazy("s")))
+_UNITS = (
+    (86400, gettext_lazy("d")),
+    (3600, gettext_lazy("h")),
+    (60, gettext_lazy("min")),
+    (1, gettext_lazy("s")),
+)
 
 
 def duration(seconds: float, parts: int = 2) -> str:

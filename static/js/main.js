@@ -11,3 +11,4 @@ import { each } from "./page.js";
 for (const part of [theme, time, toasts, copy, controls, palette, live]) part.start();
 each("[data-log]", async (node) => (await import("./log.js")).attach(node));
 each("[data-chart]", async (node) => (await import("./chart.js")).attach(node));
+document.documentElement.dataset.ready = "true";

@@ -8,7 +8,7 @@ export function toast(text, tone = "new") {
   const list = document.getElementById("toasts");
   if (!list) return;
   const close = make("button", { type: "button", class: "btn btn-quiet btn-sm btn-only x", "data-toast-close": true, "aria-label": say("close") }, icon("x"));
-  const card = make("li", { class: `toast-card ${tone}`, role: tone === "bad" ? "alert" : "status", "data-toast": true }, icon(SIGNS[tone] ?? SIGNS.new), make("div", {}, text), close);
+  const card = make("div", { class: `toast-card ${tone}`, role: tone === "bad" ? "alert" : "status", "data-toast": true }, icon(SIGNS[tone] ?? SIGNS.new), make("div", {}, text), close);
   // The same message twice is one message.
   for (const other of list.children) if (other.textContent === card.textContent) other.remove();
   list.append(card);
