@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.taskdef import fields
@@ -23,7 +23,7 @@ from services.taskdef.facts import (
 from services.taskdef.schema import Field
 from services.taskdef.validate import validate
 from tests.unit.taskdef.examples import container, document
-from tests.unit.taskdef.strategies import documents
+from tests.unit.taskdef.strategies import documents, examples
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str | None, str | None]]:
@@ -161,7 +161,7 @@ def pairs(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
     return one, draw(st.sampled_from([mixed, other]))
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(documents(), st.randoms())
 def test_equal_documents_show_nothing(request: dict[str, Any], random: Any) -> None:
     one = validate(request)
@@ -173,14 +173,14 @@ def test_equal_documents_show_nothing(request: dict[str, Any], random: Any) -> N
     assert diff(one, copy.deepcopy(one)) == [] == diff(one, other)
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(pairs())
 def test_different_documents_always_show_something(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
     one, other = pair
     assert (diff(one, other) == []) is (canonical(one) == canonical(other))
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(pairs())
 def test_the_other_way_round_is_the_mirror(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
     turned = {"added": "removed", "removed": "added", "changed": "changed"}
@@ -188,7 +188,7 @@ def test_the_other_way_round_is_the_mirror(pair: tuple[dict[str, Any], dict[str,
     assert [(c.path, c.label, c.before, c.after, c.kind) for c in diff(*pair[::-1])] == mirrored
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(pairs())
 def test_every_change_is_one(pair: tuple[dict[str, Any], dict[str, Any]]) -> None:
     found = diff(*pair)
@@ -196,7 +196,7 @@ def test_every_change_is_one(pair: tuple[dict[str, Any], dict[str, Any]]) -> Non
     assert len({c.path for c in found}) == len(found)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(documents())
 def test_every_fact_has_a_place_of_its_own(request: dict[str, Any]) -> None:
     paths = [fact.path for fact in facts(validate(request))]

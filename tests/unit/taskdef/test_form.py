@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.taskdef import form_text
 from services.taskdef.form import CONTAINER_FIELDS, TASK_FIELDS, InvalidForm, check_form, from_form, to_form
 from services.taskdef.validate import validate
 from tests.unit.taskdef.examples import container, document
-from tests.unit.taskdef.strategies import TEXT, documents
+from tests.unit.taskdef.strategies import TEXT, documents, examples
 
 WEB = {
     "family": "shop",
@@ -212,14 +212,14 @@ def through_a_browser(fields: dict[str, str]) -> dict[str, str]:
     }
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(documents())
 def test_an_unchanged_form_gives_the_same_document(request: dict[str, Any]) -> None:
     normalised = validate(request)
     assert check_form(through_a_browser(to_form(normalised)), normalised) == normalised
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(documents())
 def test_without_a_base_the_form_s_own_fields_survive(request: dict[str, Any]) -> None:
     normalised = validate(request)
@@ -233,19 +233,21 @@ def test_without_a_base_the_form_s_own_fields_survive(request: dict[str, Any]) -
     assert validate(made) == expected
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(documents())
 def test_the_form_is_stable(request: dict[str, Any]) -> None:
     form = to_form(validate(request))
     assert to_form(check_form(form, validate(request))) == form
 
 
+@examples(50)
 @given(st.lists(TEXT, min_size=1, max_size=4))
 def test_every_command_can_be_written(command: list[str]) -> None:
     text = form_text.write_command(command).replace("\n", "\r\n")
     assert form_text.read_command(text) == command
 
 
+@examples(50)
 @given(
     st.lists(
         st.fixed_dictionaries({"name": TEXT.filter(lambda t: t and "=" not in t), "value": TEXT}), max_size=4
@@ -256,7 +258,7 @@ def test_every_environment_can_be_written(environment: list[dict[str, str]]) -> 
     assert form_text.read_environment(text) == environment
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(st.dictionaries(
     st.sampled_from([*TASK_FIELDS, *(f"containers-{i}-{name}" for i in (0, 1, 7) for name in CONTAINER_FIELDS)]),
     st.one_of(st.text(max_size=20), st.sampled_from(["80:80", "A=1", "on", "CMD x", "[", '["a"]', '"', "web", "64"])),

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from services.taskdef.order import dependencies, dependency_order, has_health_check, shutdown_order
 from services.taskdef.requirements import requirements
 from services.taskdef.resources import Resources, resources
 from services.taskdef.validate import validate
 from tests.unit.taskdef.examples import container, document
-from tests.unit.taskdef.strategies import documents
+from tests.unit.taskdef.strategies import documents, examples
 
 
 def needs(*containers: dict[str, Any], **members: Any) -> list[str]:
@@ -96,7 +96,7 @@ def test_other_powers_each_have_their_word() -> None:
     assert needs(container(linuxParameters={"capabilities": {"add": ["ALL"]}})) == ["capability:ALL"]
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(documents())
 def test_requirements_are_sorted_words_and_tell_every_host_path(request: dict[str, Any]) -> None:
     normalised = validate(request)
@@ -164,7 +164,7 @@ def test_circles_have_no_order() -> None:
             order(circle)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(documents())
 def test_orders_hold_every_container_once_and_respect_every_dependency(request: dict[str, Any]) -> None:
     task = validate(request)

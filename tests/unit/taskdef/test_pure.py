@@ -19,4 +19,6 @@ def test_it_imports_the_standard_library_and_itself_only() -> None:
             if isinstance(node, ast.ImportFrom):
                 names = [node.module or ""]
             for name in names:
-                assert name.split(".")[0] in sys.stdlib_module_names or name.startswith("services.taskdef"), file
+                assert name.split(".")[0] in sys.stdlib_module_names or name.startswith("services.taskdef"), (
+                    file
+                )

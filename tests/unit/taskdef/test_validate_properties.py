@@ -6,14 +6,14 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.taskdef.errors import InvalidDocument
 from services.taskdef.fields import structures
 from services.taskdef.resources import resources
 from services.taskdef.validate import registrable, validate
-from tests.unit.taskdef.strategies import documents
+from tests.unit.taskdef.strategies import documents, examples
 
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=10)),
@@ -24,7 +24,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(documents())
 def test_valid_documents_pass_and_stay_as_they_are(document: dict[str, Any]) -> None:
     before = copy.deepcopy(document)
@@ -34,7 +34,7 @@ def test_valid_documents_pass_and_stay_as_they_are(document: dict[str, Any]) -> 
     assert json.loads(json.dumps(normalised)) == normalised
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(documents())
 def test_what_ecs_answers_can_be_registered_again(document: dict[str, Any]) -> None:
     normalised = validate(document)
@@ -48,7 +48,7 @@ def test_what_ecs_answers_can_be_registered_again(document: dict[str, Any]) -> N
     assert validate(registrable(described)) == normalised
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(documents())
 def test_reserved_resources_fit_the_task(document: dict[str, Any]) -> None:
     normalised = validate(document)
@@ -59,6 +59,7 @@ def test_reserved_resources_fit_the_task(document: dict[str, Any]) -> None:
     assert list(reserved.fixed_ports) == sorted(set(reserved.fixed_ports))
 
 
+@examples(50)
 @given(JSON)
 def test_any_json_is_answered(value: Any) -> None:
     try:
@@ -78,7 +79,7 @@ def _every_place(value: Any, trail: tuple[Any, ...] = ()) -> list[tuple[Any, ...
     return places
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(documents(), JSON, st.data())
 def test_any_value_in_any_place_is_answered(
     document: dict[str, Any], value: Any, data: st.DataObject
@@ -96,7 +97,7 @@ def test_any_value_in_any_place_is_answered(
         assert validate(normalised) == normalised
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(documents(), st.data())
 def test_an_unknown_field_is_refused_wherever_it_is(document: dict[str, Any], data: st.DataObject) -> None:
     objects = [trail for trail in [(), *_every_place(document)] if _is_struct(trail)]
