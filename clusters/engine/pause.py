@@ -16,7 +16,7 @@ from .port import Engine, EngineInfo
 REFERENCE = "slipway/pause:1"
 
 # mov eax, 34 (pause); syscall; jmp to the start
-_X86_64 = bytes.fromhex("b822000000" "0f05" "ebf7")
+_X86_64 = bytes.fromhex("b8220000000f05ebf7")
 # x8 = 73 (ppoll), x0 … x4 = 0; svc 0; branch to the start: waits for ever, as arm64 has no pause
 _ARM64 = struct.pack(
     "<8I", 0xD2800928, 0xD2800000, 0xD2800001, 0xD2800002, 0xD2800003, 0xD2800004, 0xD4000001, 0x17FFFFF9

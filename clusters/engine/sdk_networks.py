@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,24 +33,8 @@ class NetworkCalls:
 
     def ensure_network(self, spec: NetworkSpec) -> NetworkState:
         with self._network_lock:
-            found = self._networks_named(spec.name)
-            if not found:
-                try:
-                    self._transport.call(
-                        "POST",
-                        "/networks/create",
-                        body=network_body(spec, self.installation),
-                        refusal=_object_refusal,
-                    )
-                except _Exists:
-                    pass  # another process was quicker
-                except _Absent as error:  # no such network driver
-                    raise InvalidRequest(str(error)) from error
-                found = self._networks_named(spec.name)
-        if not found:
-            raise InvalidRequest(f"Network {spec.name} could not be created.")
-        # Names are not unique: two processes may have made one each. All keep the oldest, and the
-        # others' is unused as yet.
+            found = self._networks_named(spec.name) or self._create_network(spec)
+        # Drivers other than bridge and overlay allow a name twice: all then keep the oldest.
         kept, *doubles = sorted(found, key=lambda raw: (raw.get("Created", ""), raw["Id"]))
         state = network_state(kept)
         if state.labels.get(LABEL_INSTALLATION) != self.installation:
@@ -58,6 +43,26 @@ class NetworkCalls:
             if (double.get("Labels") or {}).get(LABEL_INSTALLATION) == self.installation:
                 self._delete(f"/networks/{segment(double['Id'])}")
         return state
+
+    def _create_network(self, spec: NetworkSpec) -> list[dict[str, Any]]:
+        """Create it, or find that another process was quicker."""
+        try:
+            self._transport.call(
+                "POST",
+                "/networks/create",
+                body=network_body(spec, self.installation),
+                refusal=_object_refusal,
+            )
+        except _Absent as error:  # no such network driver
+            raise InvalidRequest(str(error)) from error
+        except (_Exists, InvalidRequest) as error:
+            # The other one's network may take a moment to show.
+            for _ in range(10):
+                if found := self._networks_named(spec.name):
+                    return found
+                time.sleep(0.1)
+            raise InvalidRequest(str(error)) from error
+        return self._networks_named(spec.name)
 
     def list_networks(self) -> Sequence[NetworkState]:
         raw = self._transport.call(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,7 +64,7 @@ def network_body(spec: NetworkSpec, installation: str) -> dict[str, Any]:
         "CheckDuplicate": True,
         "Driver": spec.driver,
         "Internal": spec.internal,
-        "Options": dict(spec.options),
+        "Options": _network_options(spec, installation),
         "Labels": owned(spec.labels, installation),
     }
     if spec.driver == "overlay":
@@ -75,6 +76,17 @@ def network_body(spec: NetworkSpec, installation: str) -> dict[str, Any]:
             pool["Gateway"] = spec.gateway
         body["IPAM"] = {"Driver": "default", "Config": [pool]}
     return body
+
+
+def _network_options(spec: NetworkSpec, installation: str) -> dict[str, str]:
+    """A bridge gets a name of its own, from the network's: the engine does not keep two networks from
+    having one name, but does refuse a second bridge of one name, so that of two processes that
+    create a network at the same moment one fails."""
+    options = dict(spec.options)
+    if spec.driver == "bridge":
+        unique = hashlib.sha256(f"{installation}/{spec.name}".encode()).hexdigest()[:12]
+        options.setdefault("com.docker.network.bridge.name", f"sw-{unique}")
+    return options
 
 
 def _health_check(check: HealthCheck | None) -> dict[str, Any]:

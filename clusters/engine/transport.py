@@ -135,7 +135,9 @@ class Transport:
         """The version both sides speak, asked once: "1.41"."""
         if (known := self._version) is not None:
             return known
-        reply = self._send("GET", "/version", general_refusal, versioned=False)
+        reply = self._send(
+            "GET", "/version", general_refusal, versioned=False, read_timeout=self._timeouts.read
+        )
         with _malformed(self.url):
             theirs = _numbers(reply.json()["ApiVersion"])
         if theirs < OLDEST_API:
@@ -228,7 +230,7 @@ class Transport:
         body: Any = None,
         data: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        read_timeout: float | None = 60.0,
+        read_timeout: float | None,
         stream: bool = False,
         versioned: bool = True,
     ) -> requests.Response:
@@ -296,7 +298,7 @@ class Transport:
         return APIClient(
             base_url=self.url,
             version=".".join(map(str, OLDEST_API)),
-            timeout=int(self._timeouts.read),
+            timeout=max(1, int(self._timeouts.read)),
             tls=tls or False,
             max_pool_size=POOL_SIZE,
         )
