@@ -72,11 +72,11 @@ _IMAGES = (
         "trap '' TERM INT\nwhile true; do sleep 1; done\n",
         behaviour=Behaviour(ignores_sigterm=True),
     ),
-    # Holds EAT (200) MiB and more in the memory of its first process.
+    # Its first process holds EAT (200) MiB: it fills its buffer, and then waits for a reader in vain.
     LabImage(
         "eater",
-        _TRAP + "held=$(head -c ${EAT:-200}m /dev/zero | tr '\\0' x)\n" + _FOREVER,
-        behaviour=Behaviour(memory=250, stop_code=0),
+        "mkfifo /tmp/hold\nexec dd if=/dev/zero bs=${EAT:-200}M count=1 1<>/tmp/hold\n",
+        behaviour=Behaviour(memory=200, ignores_sigterm=True),
     ),
     # Burns one core.
     LabImage("burner", _TRAP + "while true; do :; done\n", behaviour=Behaviour(cpu=1024, stop_code=0)),
