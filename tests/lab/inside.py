@@ -109,7 +109,9 @@ def deregister_instance(**given: Any) -> None:
 def only_instance(url: str, name: str = "lab") -> str:
     """Register this engine in the cluster `default` and take every other one out of it."""
     for row in ContainerInstance.objects.exclude(status="INACTIVE").exclude(url=url):
-        clusters.deregister_container_instance(CALLER, container_instance=row.id, cluster=row.cluster.name, force=True)
+        clusters.deregister_container_instance(
+            CALLER, container_instance=row.id, cluster=row.cluster.name, force=True
+        )
     found = ContainerInstance.objects.filter(url=url).exclude(status="INACTIVE").first()
     return found.id if found else clusters.register_container_instance(CALLER, url=url, name=name).id
 
@@ -125,8 +127,20 @@ def _fields(row: Any, *names: str) -> dict[str, Any]:
 def instances() -> list[dict[str, Any]]:
     return [
         _fields(
-            row, "id", "name", "url", "status", "connected", "connection_error", "cpu", "memory", "cpu_reserved",
-            "memory_reserved", "running_tasks", "pending_tasks", "info",
+            row,
+            "id",
+            "name",
+            "url",
+            "status",
+            "connected",
+            "connection_error",
+            "cpu",
+            "memory",
+            "cpu_reserved",
+            "memory_reserved",
+            "running_tasks",
+            "pending_tasks",
+            "info",
         )  # fmt: skip
         for row in ContainerInstance.objects.order_by("registered_at")
     ]
@@ -137,14 +151,26 @@ def service(name: str, cluster: str = "default") -> dict[str, Any]:
     """The newest service of that name with its deployments (oldest first) and events (oldest first)."""
     row = Service.objects.filter(name=name, cluster__name=cluster).order_by("-id")[0]
     current = row.deployment.effective if row.deployment else row.completed_revision
-    return _fields(row, "status", "desired_count", "running_count", "pending_count", "steady_since", "waiting") | {
+    return _fields(
+        row, "status", "desired_count", "running_count", "pending_count", "steady_since", "waiting"
+    ) | {
         "task_definition": str(current.task_definition) if current else "",
         "completed": str(row.completed_revision.task_definition) if row.completed_revision else "",
         "deploying": row.deployment_id or "",
         "deployments": [
             _fields(
-                one, "id", "arn", "status", "status_reason", "failed_tasks", "is_rollback", "rollback_reason",
-                "created_at", "finished_at", "image_error", "image_failures",
+                one,
+                "id",
+                "arn",
+                "status",
+                "status_reason",
+                "failed_tasks",
+                "is_rollback",
+                "rollback_reason",
+                "created_at",
+                "finished_at",
+                "image_error",
+                "image_failures",
             )  # fmt: skip
             | {"task_definition": str(one.target.task_definition), "revision": one.target_id}
             for one in row.deployments.order_by("number").select_related("target__task_definition__family")
@@ -156,8 +182,12 @@ def service(name: str, cluster: str = "default") -> dict[str, Any]:
 @call
 def tasks(service: str = "", ids: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """Those of a service, or those named, oldest first, with their containers by name."""
-    rows = Task.objects.filter(Q(service__name=service) if service else Q(pk__in=ids)).order_by("created_at", "id")
-    return [_task(row) for row in rows.select_related("task_definition__family").prefetch_related("containers")]
+    rows = Task.objects.filter(Q(service__name=service) if service else Q(pk__in=ids)).order_by(
+        "created_at", "id"
+    )
+    return [
+        _task(row) for row in rows.select_related("task_definition__family").prefetch_related("containers")
+    ]
 
 
 def _task(row: Task) -> dict[str, Any]:
@@ -185,7 +215,11 @@ def standing(service: str, checks_health: bool, steady: float = 40.0) -> dict[st
     healthy = [
         row
         for row in running
-        if (row.deployment_health == "HEALTHY" if checks_health else (now - row.started_at).total_seconds() >= steady)
+        if (
+            row.deployment_health == "HEALTHY"
+            if checks_health
+            else (now - row.started_at).total_seconds() >= steady
+        )
     ]
     return {"live": len(live), "running": len(running), "healthy": len(healthy)}
 
@@ -208,21 +242,33 @@ def accounts() -> list[str]:
         services = cluster.services.exclude(status="INACTIVE").count()
         wrong += _differ(f"cluster {cluster}", cluster, {"active_services": services})
     for one in Service.objects.all():
-        wrong += _differ(f"service {one}", one, _counts([t for t in live if t.service_id == one.pk], "_count"))
+        wrong += _differ(
+            f"service {one}", one, _counts([t for t in live if t.service_id == one.pk], "_count")
+        )
     return wrong
 
 
 def _sums(own: list[Task]) -> dict[str, int]:
-    return {"cpu_reserved": sum(task.cpu for task in own), "memory_reserved": sum(task.memory for task in own)}
+    return {
+        "cpu_reserved": sum(task.cpu for task in own),
+        "memory_reserved": sum(task.memory for task in own),
+    }
 
 
 def _counts(own: list[Task], ending: str) -> dict[str, int]:
     pending = sum(1 for task in own if task.status in ("PROVISIONING", "PENDING", "ACTIVATING"))
-    return {f"running{ending}": sum(1 for task in own if task.status == "RUNNING"), f"pending{ending}": pending}
+    return {
+        f"running{ending}": sum(1 for task in own if task.status == "RUNNING"),
+        f"pending{ending}": pending,
+    }
 
 
 def _differ(what: str, row: Any, expected: dict[str, int]) -> list[str]:
-    return [f"{what}: {name} {getattr(row, name)}, not {n}" for name, n in expected.items() if getattr(row, name) != n]
+    return [
+        f"{what}: {name} {getattr(row, name)}, not {n}"
+        for name, n in expected.items()
+        if getattr(row, name) != n
+    ]
 
 
 @call
