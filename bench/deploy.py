@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench import engine, installation
 
 PARALLELISM = (4, 8)
+FAMILY = "com.amazonaws.ecs.task-definition-family=bench"
 
 
 def slipway_deploy(count: int) -> float:
@@ -27,11 +28,12 @@ def slipway_deploy(count: int) -> float:
     from services.operations import create_service, delete_service
 
     caller = system_caller("bench")
-    begin = time.time()
-    create_service(caller, service_name="bench", task_definition="bench", desired_count=count)
-    taken = engine.last_start("com.amazonaws.ecs.task-definition-family=bench", count) - begin
+    with engine.Starts(FAMILY) as starts:
+        begin = time.time()
+        create_service(caller, service_name="bench", task_definition="bench", desired_count=count)
+        taken = starts.last(count) - begin
     delete_service(caller, service="bench", force=True)
-    engine.wait_gone("com.amazonaws.ecs.task-definition-family=bench")
+    engine.wait_gone(FAMILY)
     while Service.objects.filter(name="bench").exclude(status="INACTIVE").exists():
         time.sleep(0.1)
     time.sleep(0.5)
@@ -42,8 +44,16 @@ def register() -> None:
     from access.registry import system_caller
     from services.definitions import register_task_definition
 
-    container = {"name": "idle", "image": engine.IMAGE, "cpu": engine.CPU, "memory": engine.MEMORY, "command": engine.COMMAND}
-    register_task_definition(system_caller("bench"), document={"family": "bench", "containerDefinitions": [container]})
+    container = {
+        "name": "idle",
+        "image": engine.IMAGE,
+        "cpu": engine.CPU,
+        "memory": engine.MEMORY,
+        "command": engine.COMMAND,
+    }
+    register_task_definition(
+        system_caller("bench"), document={"family": "bench", "containerDefinitions": [container]}
+    )
 
 
 def main() -> None:
@@ -65,7 +75,8 @@ def main() -> None:
             slipway.append(slipway_deploy(options.tasks))
             swarm.append(engine.swarm_deploy(options.tasks))
             print(
-                f"{sample + 1:3}  raw " + " ".join(f"{raw[t][-1]:.2f}({t})" for t in PARALLELISM)
+                f"{sample + 1:3}  raw "
+                + " ".join(f"{raw[t][-1]:.2f}({t})" for t in PARALLELISM)
                 + f"  slipway {slipway[-1]:.2f}  swarm {swarm[-1]:.2f}",
                 flush=True,
             )

@@ -42,7 +42,11 @@ def running() -> Iterator[None]:
     """Start it, wait until the local engine is connected, and take everything down afterwards."""
     log = (HOME / "bench.log").open("w")
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "run"], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        [sys.executable, "manage.py", "run"],
+        cwd=ROOT,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
     try:
         _wait_until_ready(process)

@@ -16,6 +16,7 @@ from services.models import Service, Task
 
 RECONCILE = "services.reconcile_service"
 DRIVE = "services.drive_task"
+_SOON = 60.0  # seconds
 
 
 def _not_due(now: datetime) -> Q:
@@ -50,3 +51,11 @@ def wake_tasks(task_ids: Iterable[str]) -> None:
     )
     Task.objects.filter(pk__in=due).update(wake_at=now)
     jobs_by_name.send_many_on_commit(DRIVE, due)
+
+
+def send_later(job: str, key: object, wake_at: datetime | None) -> None:
+    """A message for a wake-up that stands in the row already, so that it comes on time; far ones are the sweep's."""
+    if wake_at is not None:
+        delay = (wake_at - clock.now()).total_seconds()
+        if delay < _SOON:
+            jobs_by_name.send(job, key, delay=max(0.0, delay))

@@ -34,12 +34,13 @@ from services.scheduler.task_model import (
     Wait,
 )
 from services.taskdef.order import has_health_check
-from services.wakeup import wake_service
+from services.wakeup import DRIVE, send_later, wake_service
 
 log = logging.getLogger(__name__)
 
 _MOST_STEPS = 60  # of one drive; more means a step that does not move, which must not spin
 _ENGINE_AWAY = timedelta(seconds=15)
+_REPLACEMENT_FIRST = timedelta(seconds=1)
 
 
 def drive(task_id: str) -> None:
@@ -50,7 +51,10 @@ def drive(task_id: str) -> None:
     try:
         while True:
             wake_at = _round(task_id, owner)
-            if release(Task, task_id, owner, wake_at) or not again(Task, task_id, owner):
+            if release(Task, task_id, owner, wake_at):
+                send_later(DRIVE, task_id, wake_at)
+                return
+            if not again(Task, task_id, owner):
                 return
     except BaseException:
         drop(Task, task_id, owner)
@@ -85,6 +89,8 @@ def _step_on(task: Task, engine: Engine, seen: Seen, owner: str) -> datetime | N
         step = next_step(observe.facts(task, seen), clock.now())
         if isinstance(step, Wait):
             return step.until
+        if isinstance(step, RemoveAll) and (later := _replacement_first(task)):
+            return later
         if isinstance(step, Stop):
             return effects.stop(task, engine, seen, step.containers)
         if not _carry_out(task, engine, seen, step):
@@ -125,6 +131,15 @@ def _carry_out(task: Task, engine: Engine, seen: Seen, step: Step) -> bool:
         case RemoveAll():
             effects.remove_all(task, engine, seen)
     return True
+
+
+def _replacement_first(task: Task) -> datetime | None:
+    """When to clean up after a service's task that ended by itself: a moment later, because its replacement needs the
+    engine more urgently, and an engine removes and starts containers at each other's expense."""
+    if task.service_id is None or task.stop_code != StopCode.ESSENTIAL_CONTAINER_EXITED or task.stopping_at is None:
+        return None
+    later = task.stopping_at + _REPLACEMENT_FIRST
+    return later if clock.now() < later else None
 
 
 def _asked_to_stop_meanwhile(task: Task) -> bool:

@@ -23,7 +23,6 @@ from services.scheduler.plan import plan
 log = logging.getLogger(__name__)
 RESOLVE = "services.resolve_images"
 _FIRST_PAUSE, _LONGEST_PAUSE = 4.0, 300.0  # seconds between attempts to resolve images
-_SOON = 60.0  # seconds: wake-ups nearer than this get a message of their own, the sweep does the rest
 
 
 def reconcile(service_id: int) -> None:
@@ -35,7 +34,7 @@ def reconcile(service_id: int) -> None:
         while True:
             wake_at = _round(service_id, owner)
             if release(Service, service_id, owner, wake_at):
-                _wake_later(service_id, wake_at)
+                wakeup.send_later(wakeup.RECONCILE, service_id, wake_at)
                 return
             if not again(Service, service_id, owner):
                 return
@@ -59,13 +58,6 @@ def _round(service_id: int, owner: str) -> datetime | None:
         return clock.now()
     retry = service.deployment.wake_at if service.deployment is not None else None
     return min(filter(None, (wake_at, retry)), default=None)
-
-
-def _wake_later(service_id: int, wake_at: datetime | None) -> None:
-    if wake_at is not None:
-        delay = (wake_at - clock.now()).total_seconds()
-        if delay < _SOON:
-            jobs_by_name.send(wakeup.RECONCILE, service_id, delay=max(0.0, delay))
 
 
 # ---- images: once per deployment ---------------------------------------------------------------
