@@ -36,4 +36,9 @@ def send_on_commit(name: str, *args: object, delay: float = 0.0) -> None:
 def send_many_on_commit(name: str, arguments: Iterable[object]) -> None:
     """One job for each argument."""
     items = list(arguments)
-    transaction.on_commit(lambda: [send(name, item) for item in items], robust=True)
+    transaction.on_commit(lambda: _send_all(name, items), robust=True)
+
+
+def _send_all(name: str, items: Iterable[object]) -> None:
+    for item in items:
+        send(name, item)

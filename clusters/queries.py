@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from access.registry import Caller, operation
+from access.registry import Caller, Params, operation
 from access.visibility import visible
 from base import here
 from base.arn import is_arn
@@ -19,12 +19,12 @@ def cluster_name(name_or_arn: str | None) -> str:
     return (name_or_arn or DEFAULT_CLUSTER).rsplit("/", 1)[-1]
 
 
-def cluster_arn_of(params: dict) -> str:
+def cluster_arn_of(params: Params) -> str:
     """The ARN to authorize: params["cluster"], a name or an ARN."""
     return here.cluster_arn(cluster_name(params.get("cluster")))
 
 
-def instance_arn_of(params: dict) -> str:
+def instance_arn_of(params: Params) -> str:
     given = params["container_instance"]
     if is_arn(given):
         return given

@@ -15,6 +15,7 @@ class ServicesConfig(AppConfig):
             log_queries,
             operations,
             queries,
+            tagging,
             task_operations,
         )
         from services.control import standing

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db.models import F
 
-from access.registry import Caller, Need, operation
+from access.registry import Caller, Need, Params, operation
 from base import clock, here, live
-from base.errors import ClientError, invalid_fields
+from base.errors import ClientError
 from base.tags import checked, from_list
 from services.lookup import definition_arn, find_definition, split_definition
 from services.models import Family, TaskDefinition
@@ -31,7 +31,7 @@ _PERMISSIONS = {
 }
 
 
-def _family_arn(params: dict) -> str:
+def _family_arn(params: Params) -> str:
     document = params["document"]
     family = document.get("family") if isinstance(document, Mapping) else None
     return here.task_definition_arn(family if isinstance(family, str) and family else "*", "*")
@@ -44,7 +44,7 @@ def special_needs(document: Mapping[str, Any], resource: str) -> Iterator[Need]:
         yield Need(_PERMISSIONS[kind], resource, {"slipway:requirement": word})
 
 
-def _needs_of_document(caller: Caller, params: dict) -> Iterator[Need]:
+def _needs_of_document(caller: Caller, params: Params) -> Iterator[Need]:
     document = params["document"]
     if not isinstance(document, Mapping):
         return
@@ -63,7 +63,7 @@ def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> 
     try:
         normal = validate(document)
     except InvalidDocument as error:
-        raise invalid_fields({problem.path: problem.message for problem in error.problems}) from None
+        raise _refused(error) from None
     tags = checked(from_list(normal.pop("tags", None)))
     family, _ = Family.objects.get_or_create(name=normal["family"])
     Family.objects.filter(pk=family.pk).update(newest=F("newest") + 1)
@@ -83,7 +83,16 @@ def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> 
     return row
 
 
-def _definition_arn(params: dict) -> str:
+def _refused(error: InvalidDocument) -> ClientError:
+    """Every problem of the document at once, each with its path; several of one path are joined."""
+    fields: dict[str, str] = {}
+    for problem in error.problems:
+        before = fields.get(problem.path)
+        fields[problem.path] = f"{before}; {problem.message}" if before else problem.message
+    return ClientError("; ".join(str(problem) for problem in error.problems), fields=fields)
+
+
+def _definition_arn(params: Params) -> str:
     return definition_arn(params["task_definition"])
 
 

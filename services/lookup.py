@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from access.registry import Params
 from base import here
 from base.arn import is_arn
 from base.errors import (
@@ -28,7 +29,7 @@ def cluster_of_service(service: str, cluster: str | None) -> str:
     return cluster_name(cluster)
 
 
-def service_arn_of(params: dict) -> str:
+def service_arn_of(params: Params) -> str:
     """The service's ARN to authorize, from params["service"] and params["cluster"]."""
     given = params["service"]
     return here.service_arn(cluster_of_service(given, params.get("cluster")), service_name(given))
@@ -125,7 +126,7 @@ def find_revision(service: Service, id_or_arn: str) -> ServiceRevision:
     return row
 
 
-def task_arn_of(params: dict) -> str:
+def task_arn_of(params: Params) -> str:
     given = params["task"]
     return given if is_arn(given) else here.task_arn(cluster_name(params.get("cluster")), given)
 

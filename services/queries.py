@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from django.db.models import Count, Max, Q, QuerySet
 
-from access.registry import Caller, operation
+from access.registry import Caller, Params, operation
 from access.visibility import visible
 from clusters.queries import DEFAULT_CLUSTER, find_cluster
 from services.lookup import (
@@ -101,11 +101,11 @@ def list_service_deployments(
     )
 
 
-def _deployment_arn(params: dict) -> str:
+def _deployment_arn(params: Params) -> str:
     return find_deployment(params["service_deployment"]).arn
 
 
-def _deployment_owner(params: dict) -> list[str]:
+def _deployment_owner(params: Params) -> list[str]:
     return [find_deployment(params["service_deployment"]).service.arn]
 
 
@@ -168,7 +168,7 @@ def list_tasks(
     )
 
 
-def _task_owner(params: dict) -> list[str]:
+def _task_owner(params: Params) -> list[str]:
     row = Task.objects.select_related("service").filter(pk=params["task"].rsplit("/", 1)[-1]).first()
     return [row.service.arn] if row is not None and row.service is not None else []
 

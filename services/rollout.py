@@ -109,8 +109,8 @@ def request_stop(deployment: Deployment, *, rollback: bool) -> None:
         back_to = service.completed_revision
         if back_to is None or back_to.pk == deployment.target_id:
             raise ClientError(
-                f"The service deployment {deployment.id} cannot be rolled back: no other revision of {service.name} has "
-                "completed. Stop it with ABORT, or deploy another revision.",
+                f"The service deployment {deployment.id} cannot be rolled back: no other revision of "
+                f"{service.name} has completed. Stop it with ABORT, or deploy another revision.",
                 code="ConflictException",
                 status=409,
             )

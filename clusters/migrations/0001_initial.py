@@ -5,119 +5,193 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='CapacityProvider',
+            name="CapacityProvider",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255, unique=True)),
-                ('arn', models.CharField(max_length=400, unique=True)),
-                ('status', models.CharField(default='ACTIVE', max_length=20)),
-                ('built_in', models.BooleanField(default=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, unique=True)),
+                ("arn", models.CharField(max_length=400, unique=True)),
+                ("status", models.CharField(default="ACTIVE", max_length=20)),
+                ("built_in", models.BooleanField(default=False)),
             ],
         ),
         migrations.CreateModel(
-            name='Cluster',
+            name="Cluster",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255, unique=True)),
-                ('arn', models.CharField(max_length=400, unique=True)),
-                ('status', models.CharField(choices=[('ACTIVE', 'Active'), ('INACTIVE', 'Inactive')], default='ACTIVE', max_length=20)),
-                ('tags', models.JSONField(blank=True, default=dict)),
-                ('settings', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('created_by', models.CharField(blank=True, max_length=400)),
-                ('active_services', models.PositiveIntegerField(default=0)),
-                ('running_tasks', models.PositiveIntegerField(default=0)),
-                ('pending_tasks', models.PositiveIntegerField(default=0)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, unique=True)),
+                ("arn", models.CharField(max_length=400, unique=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("ACTIVE", "Active"), ("INACTIVE", "Inactive")],
+                        default="ACTIVE",
+                        max_length=20,
+                    ),
+                ),
+                ("tags", models.JSONField(blank=True, default=dict)),
+                ("settings", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("created_by", models.CharField(blank=True, max_length=400)),
+                ("active_services", models.PositiveIntegerField(default=0)),
+                ("running_tasks", models.PositiveIntegerField(default=0)),
+                ("pending_tasks", models.PositiveIntegerField(default=0)),
             ],
             options={
-                'ordering': ['name'],
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='ContainerInstance',
+            name="ContainerInstance",
             fields=[
-                ('id', models.CharField(max_length=32, primary_key=True, serialize=False)),
-                ('arn', models.CharField(max_length=400, unique=True)),
-                ('name', models.CharField(blank=True, max_length=255)),
-                ('url', models.CharField(max_length=500)),
-                ('tls_ca', models.TextField(blank=True)),
-                ('tls_certificate', models.TextField(blank=True)),
-                ('tls_key', models.TextField(blank=True)),
-                ('engine_id', models.CharField(blank=True, max_length=255)),
-                ('status', models.CharField(choices=[('ACTIVE', 'Active'), ('DRAINING', 'Draining'), ('INACTIVE', 'Inactive')], default='ACTIVE', max_length=20)),
-                ('registered_at', models.DateTimeField(auto_now_add=True)),
-                ('registered_by', models.CharField(blank=True, max_length=400)),
-                ('deregistered_at', models.DateTimeField(blank=True, null=True)),
-                ('connected', models.BooleanField(default=False)),
-                ('connection_error', models.TextField(blank=True)),
-                ('connected_at', models.DateTimeField(blank=True, null=True)),
-                ('disconnected_at', models.DateTimeField(blank=True, null=True)),
-                ('last_seen_at', models.DateTimeField(blank=True, null=True)),
-                ('cpu', models.PositiveIntegerField(default=0)),
-                ('memory', models.PositiveIntegerField(default=0)),
-                ('disk_total', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('disk_free', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('info', models.JSONField(blank=True, default=dict)),
-                ('attributes', models.JSONField(blank=True, default=dict)),
-                ('tags', models.JSONField(blank=True, default=dict)),
-                ('cpu_reserved', models.PositiveIntegerField(default=0)),
-                ('memory_reserved', models.PositiveIntegerField(default=0)),
-                ('running_tasks', models.PositiveIntegerField(default=0)),
-                ('pending_tasks', models.PositiveIntegerField(default=0)),
-                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='instances', to='clusters.cluster')),
+                ("id", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("arn", models.CharField(max_length=400, unique=True)),
+                ("name", models.CharField(blank=True, max_length=255)),
+                ("url", models.CharField(max_length=500)),
+                ("tls_ca", models.TextField(blank=True)),
+                ("tls_certificate", models.TextField(blank=True)),
+                ("tls_key", models.TextField(blank=True)),
+                ("engine_id", models.CharField(blank=True, max_length=255)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("ACTIVE", "Active"), ("DRAINING", "Draining"), ("INACTIVE", "Inactive")],
+                        default="ACTIVE",
+                        max_length=20,
+                    ),
+                ),
+                ("registered_at", models.DateTimeField(auto_now_add=True)),
+                ("registered_by", models.CharField(blank=True, max_length=400)),
+                ("deregistered_at", models.DateTimeField(blank=True, null=True)),
+                ("connected", models.BooleanField(default=False)),
+                ("connection_error", models.TextField(blank=True)),
+                ("connected_at", models.DateTimeField(blank=True, null=True)),
+                ("disconnected_at", models.DateTimeField(blank=True, null=True)),
+                ("last_seen_at", models.DateTimeField(blank=True, null=True)),
+                ("cpu", models.PositiveIntegerField(default=0)),
+                ("memory", models.PositiveIntegerField(default=0)),
+                ("disk_total", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("disk_free", models.PositiveBigIntegerField(blank=True, null=True)),
+                ("info", models.JSONField(blank=True, default=dict)),
+                ("attributes", models.JSONField(blank=True, default=dict)),
+                ("tags", models.JSONField(blank=True, default=dict)),
+                ("cpu_reserved", models.PositiveIntegerField(default=0)),
+                ("memory_reserved", models.PositiveIntegerField(default=0)),
+                ("running_tasks", models.PositiveIntegerField(default=0)),
+                ("pending_tasks", models.PositiveIntegerField(default=0)),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="instances",
+                        to="clusters.cluster",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['cluster_id', 'name', 'id'],
+                "ordering": ["cluster_id", "name", "id"],
             },
         ),
         migrations.CreateModel(
-            name='HostPort',
+            name="HostPort",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('port', models.PositiveIntegerField()),
-                ('protocol', models.CharField(default='tcp', max_length=3)),
-                ('holder', models.CharField(db_index=True, max_length=400)),
-                ('instance', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='host_ports', to='clusters.containerinstance')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("port", models.PositiveIntegerField()),
+                ("protocol", models.CharField(default="tcp", max_length=3)),
+                ("holder", models.CharField(db_index=True, max_length=400)),
+                (
+                    "instance",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="host_ports",
+                        to="clusters.containerinstance",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Network',
+            name="Network",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(default='default', max_length=100)),
-                ('vpc_id', models.CharField(max_length=40, unique=True)),
-                ('subnet_id', models.CharField(max_length=40, unique=True)),
-                ('security_group_id', models.CharField(max_length=40, unique=True)),
-                ('engine_name', models.CharField(max_length=120, unique=True)),
-                ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='networks', to='clusters.cluster')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(default="default", max_length=100)),
+                ("vpc_id", models.CharField(max_length=40, unique=True)),
+                ("subnet_id", models.CharField(max_length=40, unique=True)),
+                ("security_group_id", models.CharField(max_length=40, unique=True)),
+                ("engine_name", models.CharField(max_length=120, unique=True)),
+                (
+                    "cluster",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="networks",
+                        to="clusters.cluster",
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='containerinstance',
-            constraint=models.UniqueConstraint(condition=models.Q(models.Q(('engine_id', ''), _negated=True), models.Q(('status', 'INACTIVE'), _negated=True)), fields=('engine_id',), name='one_live_instance_per_engine'),
+            model_name="containerinstance",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    models.Q(("engine_id", ""), _negated=True),
+                    models.Q(("status", "INACTIVE"), _negated=True),
+                ),
+                fields=("engine_id",),
+                name="one_live_instance_per_engine",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='containerinstance',
-            constraint=models.CheckConstraint(condition=models.Q(('cpu_reserved__lte', models.F('cpu')), ('cpu_reserved', 0), _connector='OR'), name='cpu_within_registered'),
+            model_name="containerinstance",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("cpu_reserved__lte", models.F("cpu")), ("cpu_reserved", 0), _connector="OR"
+                ),
+                name="cpu_within_registered",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='containerinstance',
-            constraint=models.CheckConstraint(condition=models.Q(('memory_reserved__lte', models.F('memory')), ('memory_reserved', 0), _connector='OR'), name='memory_within_registered'),
+            model_name="containerinstance",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("memory_reserved__lte", models.F("memory")), ("memory_reserved", 0), _connector="OR"
+                ),
+                name="memory_within_registered",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='hostport',
-            constraint=models.UniqueConstraint(fields=('instance', 'port', 'protocol'), name='one_holder_per_host_port'),
+            model_name="hostport",
+            constraint=models.UniqueConstraint(
+                fields=("instance", "port", "protocol"), name="one_holder_per_host_port"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='network',
-            constraint=models.UniqueConstraint(fields=('cluster', 'name'), name='one_network_name_per_cluster'),
+            model_name="network",
+            constraint=models.UniqueConstraint(
+                fields=("cluster", "name"), name="one_network_name_per_cluster"
+            ),
         ),
     ]

@@ -136,7 +136,11 @@ def _carry_out(task: Task, engine: Engine, seen: Seen, step: Step) -> bool:
 def _replacement_first(task: Task) -> datetime | None:
     """When to clean up after a service's task that ended by itself: a moment later, because its replacement needs the
     engine more urgently, and an engine removes and starts containers at each other's expense."""
-    if task.service_id is None or task.stop_code != StopCode.ESSENTIAL_CONTAINER_EXITED or task.stopping_at is None:
+    if (
+        task.service_id is None
+        or task.stop_code != StopCode.ESSENTIAL_CONTAINER_EXITED
+        or task.stopping_at is None
+    ):
         return None
     later = task.stopping_at + _REPLACEMENT_FIRST
     return later if clock.now() < later else None

@@ -76,7 +76,8 @@ def pull(task: Task, engine: Engine, seen: Seen, names: Iterable[str]) -> None:
 def _pull_one(task: Task, engine: Engine, row: TaskContainer, pin: str) -> None:
     if pin.startswith("sha256:"):
         raise ImageNotFound(
-            f"it was built on another instance (image id {pin[7:19]}) and is in no registry; {task.instance} does not have it"
+            f"it was built on another instance (image id {pin[7:19]}) and is in no registry; "
+            f"{task.instance} does not have it"
         )
     now = clock.now()
     Task.objects.filter(pk=task.pk, pull_started_at=None).update(pull_started_at=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Max
@@ -174,10 +175,13 @@ def _failures(
             task=pk, stopped_at=stopped, reached_running=started is not None, reason=reason, deployment=of
         )
         for pk, stopped, started, reason, of in reversed(newest[:_MOST_FAILURES])
+        if stopped is not None
     )
 
 
-def _newest_times(service: Service, deployment: Deployment | None, effective: ServiceRevision | None):  # type: ignore[no-untyped-def]
+def _newest_times(
+    service: Service, deployment: Deployment | None, effective: ServiceRevision | None
+) -> tuple[datetime | None, datetime | None]:
     """(newest healthy_at among the deployment's tasks, newest started_at of the revision's)."""
     of_revision = Task.objects.filter(service=service, revision=effective)
     started = of_revision.aggregate(newest=Max("started_at"))["newest"]
