@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 
@@ -49,7 +50,5 @@ def forget(instance: ContainerInstance) -> None:
         gone = [key for key in _open if key[0] == instance.url]
         engines = [_open.pop(key) for key in gone]
     for engine in engines:
-        try:
+        with contextlib.suppress(EngineError, OSError):
             engine.close()
-        except (EngineError, OSError):
-            pass

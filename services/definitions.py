@@ -98,7 +98,7 @@ def _definition_arn(params: Params) -> str:
 
 @operation("ecs:DeregisterTaskDefinition", resource=_definition_arn, writes=True)
 def deregister_task_definition(caller: Caller, *, task_definition: str) -> TaskDefinition:
-    """Make a revision INACTIVE: nothing new is started from it, services that run it keep it and may roll back to it."""
+    """Make a revision INACTIVE: nothing new starts from it; services that run it keep it and may roll back to it."""
     if split_definition(task_definition)[1] is None:
         raise ClientError(
             "Deregistering needs a revision: family:revision or an ARN.",

@@ -42,7 +42,7 @@ def list_task_definitions(
 
 @operation("ecs:ListTaskDefinitionFamilies", resource=_anything, writes=False)
 def list_task_definition_families(caller: Caller, *, prefix: str = "") -> QuerySet[Family]:
-    """Families with at least one visible revision; `active`: how many are ACTIVE, `newest_at`: the last registration."""
+    """Families with a visible revision; `active`: how many are ACTIVE, `newest_at`: the last registration."""
     seen = visible(TaskDefinition.objects.all(), caller, "ecs:DescribeTaskDefinition")
     return (
         Family.objects.filter(pk__in=seen.values("family"), name__startswith=prefix)

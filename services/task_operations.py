@@ -136,7 +136,7 @@ def _new_task(
 def _reserve(tasks: list[Task]) -> list[Task]:
     """Those that still found their room."""
     kept = []
-    for task in tasks:
+    for task in sorted(tasks, key=lambda task: str(task.instance_id)):
         ports = demand(task.task_definition.document).ports
         try:
             reservation.reserve(

@@ -37,7 +37,9 @@ def apply(service: Service, plan: model.Plan, owner: str) -> datetime | None:
     retry: datetime | None = None
     with transaction.atomic():
         current = (
-            Service.objects.select_for_update().select_related("deployment", "cluster").get(pk=service.pk)
+            Service.objects.select_for_update(of=("self",))
+            .select_related("deployment", "cluster")
+            .get(pk=service.pk)
         )
         if current.lease_owner != owner or fingerprint(current) != fingerprint(service):
             raise Outdated
@@ -95,7 +97,7 @@ def _start(service: Service, plan: model.Plan) -> tuple[list[Task], bool]:
     revisions = ServiceRevision.objects.select_related("task_definition__family").in_bulk(list(keys))
     started: list[Task] = []
     refused = False
-    for instance, actions in by_instance.items():
+    for instance, actions in sorted(by_instance.items()):
         tasks = [_new_task(service, revisions[action.revision], action) for action in actions]
         try:
             with transaction.atomic():

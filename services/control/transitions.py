@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from base import clock, live
@@ -43,6 +43,7 @@ def advance(task: Task, to: Status, **fields: Any) -> bool:
         fields.setdefault("stopped_at", now)
         fields.setdefault("desired_status", "STOPPED")
     with transaction.atomic():
+        lock_service(task)
         moved = Task.objects.filter(pk=task.pk, status=before).update(
             status=to, version=F("version") + 1, **fields
         )
@@ -51,10 +52,10 @@ def advance(task: Task, to: Status, **fields: Any) -> bool:
         pending, running = _difference(before, to)
         if pending or running:
             _count(task, pending, running)
-        if to is Status.STOPPED and task.instance_id is not None:
-            reservation.release(task.instance_id, cpu=task.cpu, memory=task.memory, holder=task.arn)
         if task.service_id is not None and to in (Status.RUNNING, Status.DEPROVISIONING, Status.STOPPED):
             wake_service(task.service_id)
+        if to is Status.STOPPED and task.instance_id is not None:
+            reservation.release(task.instance_id, cpu=task.cpu, memory=task.memory, holder=task.arn)
         live.publish(*topics(task))
     task.status = to
     for name, value in fields.items():
@@ -69,21 +70,29 @@ def _difference(before: Status, to: Status) -> tuple[int, int]:
     return pending, running
 
 
+def lock_service(task: Task) -> None:
+    """Rows are always locked in one order, service, tasks, instance, cluster, so that no two transactions wait for
+    each other. (SQLite has one writer at a time and nothing to order.)"""
+    if task.service_id is not None and connection.features.has_select_for_update:
+        Service.objects.select_for_update().filter(pk=task.service_id).values_list("pk").first()
+
+
 def _count(task: Task, pending: int, running: int) -> None:
-    Cluster.objects.filter(pk=task.cluster_id).update(
-        pending_tasks=F("pending_tasks") + pending, running_tasks=F("running_tasks") + running
-    )
     if task.service_id is not None:
         Service.objects.filter(pk=task.service_id).update(
             pending_count=F("pending_count") + pending, running_count=F("running_count") + running
         )
     if task.instance_id is not None:
         reservation.count(task.instance_id, pending=pending, running=running)
+    Cluster.objects.filter(pk=task.cluster_id).update(
+        pending_tasks=F("pending_tasks") + pending, running_tasks=F("running_tasks") + running
+    )
 
 
 def ask_to_stop(task: Task, code: str, reason: str, **fields: Any) -> bool:
     """Decide that the task ends, with the first code and reason given; later ones change nothing."""
     with transaction.atomic():
+        lock_service(task)
         decided = Task.objects.filter(pk=task.pk, desired_status="RUNNING").update(
             desired_status="STOPPED",
             stop_code=code,
