@@ -109,7 +109,9 @@ class Reconciler:
         """
         surplus = len(self.crew.stay) - self.limits.desired
         for tier in self._tiers([task for task in self.crew.stay if not task.protected]):
-            victims = self._victims(tier, surplus, self._without_stopping(self.crew.stay))
+            # Where protected tasks are the ones not healthy yet, the healthy ones are not theirs to replace.
+            spare = len(tier) if not self.census.is_healthy(tier[0]) else self.budget.healthy - self.limits.desired
+            victims = self._victims(tier, min(surplus, spare), self._without_stopping(self.crew.stay))
             for task in victims:
                 self._stop(task, self._scaling())
             surplus -= len(victims)
@@ -121,9 +123,9 @@ class Reconciler:
         own = self.goal.revision.id if self.goal.revision is not None else None
         for healthy in (False, True):
             for other in (True, False):
-                yield [
-                    t for t in tasks if self.census.is_healthy(t) is healthy and (t.revision != own) is other
-                ]
+                tier = [t for t in tasks if self.census.is_healthy(t) is healthy and (t.revision != own) is other]
+                if tier:
+                    yield tier
 
     def _victims(self, candidates: Sequence[Task], count: int, standing: Iterable[Task]) -> tuple[Task, ...]:
         if count <= 0 or not candidates:
@@ -147,10 +149,10 @@ class Reconciler:
                 self._replace(task)
 
     def _stop_down_to(self, floor: int, most: int | None = None) -> None:
-        """Stop tasks to be replaced while `floor` still serve; `most`: not more than so many. First those that are
-        not healthy, then healthy ones by placement."""
+        """Stop tasks to be replaced while `floor` still serve. First those that are not healthy, then healthy ones
+        by placement. `most`: to make room for so many, so only where the engine answers and the room comes soon."""
         left = len(self.crew.replace) if most is None else most
-        ailing, healthy = self._to_replace()
+        ailing, healthy = self._to_replace(reachable=most is not None)
         for task in ailing:
             if left > 0 and self.budget.allows([task], floor):
                 self._replace(task)
@@ -159,9 +161,11 @@ class Reconciler:
         for task in self._victims(healthy, spare, self._without_stopping(self.census.active)):
             self._replace(task)
 
-    def _to_replace(self) -> tuple[list[Task], list[Task]]:
+    def _to_replace(self, *, reachable: bool) -> tuple[list[Task], list[Task]]:
         """Those to be replaced and not stopped yet: (not healthy, the never healthy first; healthy)."""
         left = self._without_stopping(self.crew.replace)
+        if reachable:
+            left = [task for task in left if self._answers(task)]
         ailing = [task for task in left if not self.census.is_healthy(task)]
         ailing.sort(key=lambda task: (self.census.was_healthy(task), task.created_at, task.id))
         return ailing, [task for task in left if self.census.is_healthy(task)]
@@ -211,7 +215,7 @@ class Reconciler:
 
     def _stop_one_unhealthy(self) -> None:
         """Nothing moves, and those that serve are too few to stop any but the UNHEALTHY. ECS: one by one."""
-        ailing, _ = self._to_replace()
+        ailing, _ = self._to_replace(reachable=True)
         for task in ailing[:1]:
             self._replace(task)
 
@@ -242,15 +246,14 @@ class Reconciler:
         chosen = Counter(start.instance for start in self.outcome.starts)
         active = {task.id for task in self.census.active} - self._stopping.keys()
         leaving = [task for task in self.snapshot.tasks if task.id not in active and self._answers(task)]
-        ailing, healthy = self._to_replace()
-        candidates = [task for task in (*ailing, *healthy) if self._answers(task)]
+        ailing, healthy = self._to_replace(reachable=True)
         return make_room(
             [_reserved(instance, revision.demand, chosen[instance.id]) for instance in self.snapshot.instances],
             Request.of(revision),
             self.outcome.unplaced,
             demands=self.demands,
             leaving=leaving,
-            candidates=candidates,
+            candidates=[*ailing, *healthy],
             taken_by_instance=Counter(_per_instance(self.snapshot.tasks)) + chosen,
         )
 
@@ -261,7 +264,7 @@ class Reconciler:
 
     def _is_blocked(self, over: int) -> bool:
         """Nothing can move: no room under maximumPercent, and minimumHealthyPercent forbids to make some."""
-        return over > 0 and bool(self.crew.replace) and self._is_idle()
+        return over > 0 and any(map(self._answers, self.crew.replace)) and self._is_idle()
 
 
 def _reserved(instance: Instance, demand: Demand, count: int) -> Instance:

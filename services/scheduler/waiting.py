@@ -25,6 +25,7 @@ def explain(snapshot: Snapshot, census: Census, goal: Goal, outcome: Outcome, cr
         or (f"Waiting for room: {outcome.refusal.reason}" if outcome.refusal is not None else "")
         or _blocked(outcome)
         or _starting(snapshot, census, crew, outcome)
+        or _unreachable(snapshot, census, crew)
         or _stopping(census, outcome)
         or _protected(snapshot, crew)
     )
@@ -83,6 +84,13 @@ def _checks_health(snapshot: Snapshot, task: Task) -> bool:
 def _stopping(census: Census, outcome: Outcome) -> str:
     count = len(census.leaving) + len(outcome.stops)
     return wording.waiting_for(count, "stop") if count else ""
+
+
+def _unreachable(snapshot: Snapshot, census: Census, crew: Crew) -> str:
+    """Tasks that are to go, on an engine that cannot be told: they keep counting until it answers."""
+    silent = {instance.id for instance in snapshot.instances if not instance.connected}
+    found = sorted({t.instance for t in (*census.leaving, *crew.replace) if t.instance in silent if t.instance})
+    return f"Waiting for container instance {found[0]} to answer: its tasks are to be stopped." if found else ""
 
 
 def _protected(snapshot: Snapshot, crew: Crew) -> str:

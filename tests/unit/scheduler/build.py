@@ -42,7 +42,9 @@ def revision(key: str = "old", *, cpu: int = 256, memory: int = 512, checks: boo
     return Revision(key, f"web:{key}", Demand(cpu, memory, ports), checks, **more)
 
 
-def instance(key: str = "i1", *, cpu: int = 64 * 1024, memory: int = 256 * 1024, zone: str = "a", **more: Any) -> Instance:
+def instance(
+    key: str = "i1", *, cpu: int = 64 * 1024, memory: int = 256 * 1024, zone: str = "a", **more: Any
+) -> Instance:
     fields: dict[str, Any] = {"status": "ACTIVE", "connected": True} | more
     attributes = fields.pop("attributes", {}) | {ZONE: zone}
     ports = frozenset((port, "tcp") for port in fields.pop("ports", ()))
@@ -89,7 +91,9 @@ def deployment(
     return Deployment("d1", DeploymentStatus(status), target, created_at=at(began), **more)
 
 
-def failure(key: str, second: float, *, ran: bool = False, reason: str = "exit code 1", of: str | None = None) -> Failure:
+def failure(
+    key: str, second: float, *, ran: bool = False, reason: str = "exit code 1", of: str | None = None
+) -> Failure:
     return Failure(key, at(second), ran, reason, of)
 
 

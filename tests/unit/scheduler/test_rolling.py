@@ -186,6 +186,16 @@ def test_tasks_of_a_disconnected_engine_keep_counting() -> None:
     assert started(made) == stopped(made) == []
 
 
+def test_tasks_of_a_disconnected_engine_are_not_stopped_to_make_room() -> None:
+    """It would not come soon. What answers is taken instead, or it is waited for."""
+    places = [instance("i1", connected=False), instance("i2")]
+    both = (task("far", healthy=150), task("near", on="i2", healthy=150))
+    assert stopped(plan_now(2, both, percent=(50, 100), instances=places, deployment=deployment())) == ["near"]
+    alone = plan_now(1, both[:1], percent=(0, 100), instances=places, deployment=deployment())
+    assert (stopped(alone), said(alone)) == ([], [])
+    assert alone.waiting == "Waiting for container instance i1 to answer: its tasks are to be stopped."
+
+
 # ---- no room on the instances ------------------------------------------------------------------
 
 

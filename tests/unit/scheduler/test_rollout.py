@@ -298,7 +298,7 @@ def test_the_steady_state_is_said_once() -> None:
     [
         {"of": tasks("o", 1)},
         {"of": tasks("o", 3)},
-        {"of": tasks("o", 2) + (task("x", status="STOPPING", desired="STOPPED"),)},
+        {"of": (*tasks("o", 2), task("x", status="STOPPING", desired="STOPPED"))},
         {"of": tasks("o", 2), "deployment": deployment("PENDING", ready=False)},
         {"of": tasks("o", 2), "deployment": deployment()},
         {"of": (*tasks("o", 1), task("u", health="UNHEALTHY", healthy=150))},
