@@ -159,6 +159,15 @@ def _asked_to_stop_meanwhile(task: Task) -> bool:
 def _advance(task: Task, seen: Seen, status: Status) -> bool:
     if status is Status.STOPPED and not task.failed and _counts_as_failure(task):
         return advance(task, status, failed=True)
+    if status is Status.PENDING:
+        # Its images are at hand, pulled or not: the pages draw the time up to here as the pull.
+        now = clock.now()
+        return advance(
+            task,
+            status,
+            pull_started_at=task.pull_started_at or task.created_at,
+            pull_stopped_at=task.pull_stopped_at or now,
+        )
     return advance(task, status)
 
 

@@ -81,6 +81,7 @@ def _pull_one(task: Task, engine: Engine, row: TaskContainer, pin: str) -> None:
         )
     now = clock.now()
     Task.objects.filter(pk=task.pk, pull_started_at=None).update(pull_started_at=now)
+    task.pull_started_at = task.pull_started_at or now
     told = 0.0
     for step in engine.pull(pin):
         if time.monotonic() - told >= 1:
