@@ -96,6 +96,7 @@ class World:
         self.revisions: dict[str, Revision] = {}
         self.characters: dict[str, str] = {}
         self.tasks: dict[str, SimTask] = {}
+        self._live: dict[str, SimTask] = {}  # those not STOPPED
         self.events: list[str] = []
         self.ended: list[tuple[str, DeploymentStatus]] = []
         self.instances = {key: self._new_instance(key) for key in ("i1", "i2", "i3")}
@@ -120,7 +121,7 @@ class World:
     # ---- what the scheduler sees ---------------------------------------------------------------
 
     def live(self) -> list[SimTask]:
-        return [task for task in self.tasks.values() if task.status is not Status.STOPPED]
+        return list(self._live.values())
 
     def effective(self) -> str | None:
         if self.deployment is None:
@@ -178,7 +179,7 @@ class World:
         )
 
     def _instance(self, i: SimInstance) -> Instance:
-        here = [self.revisions[t.revision].demand for t in self.live() if t.instance == i.id]
+        here = [self.revisions[t.revision].demand for t in self._live.values() if t.instance == i.id]
         return Instance(
             id=i.id,
             status="ACTIVE" if i.status == "ACTIVE" else "DRAINING",
@@ -218,7 +219,8 @@ class World:
             fate = "good"
         if fate == "flaky":
             fate = self.random.choice(["good", "good", "fails to start", "crashes", "turns unhealthy"])
-        self.tasks[key] = SimTask(key, revision, deployment, instance, self.now, fate, next_at=self._soon())
+        task = SimTask(key, revision, deployment, instance, self.now, fate, next_at=self._soon())
+        self.tasks[key] = self._live[key] = task
 
     def _set_deployment(self, move: SetDeployment) -> None:
         assert self.deployment is not None
@@ -277,6 +279,7 @@ class World:
         task.next_at = self._soon()
         if task.status is Status.STOPPED:
             task.stopped_at = self.now
+            del self._live[task.id]
             assert task.code is not None and task.reason, "a task ended without a code or a reason"
 
     def _live_on(self, task: SimTask) -> None:
@@ -299,7 +302,7 @@ class World:
         self._end(task, code, reason, failed=task.healthy_at is None)
 
     def next_moves(self) -> Iterator[datetime]:
-        for task in self.live():
+        for task in self._live.values():
             if self.instances[task.instance].connected:
                 yield task.next_at
 
