@@ -182,18 +182,26 @@ WHITENOISE_ALLOW_ALL_ORIGINS = False
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["console.rest.parsers.BodyParser"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "console.rest.authentication.BearerAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "console.rest.errors.handle",
+    # Per identity and per web process: against a script that has lost its head, not a quota.
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"user": "1200/min"},
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Slipway",
     "DESCRIPTION": "Self-hosted Amazon ECS: the REST face of every operation.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "PREPROCESSING_HOOKS": ["console.rest.schema.canonical"],
+    "COMPONENT_SPLIT_PATCH": False,
+    "SORT_OPERATIONS": False,
 }
 
 LOGGING = logs.configure(env.str("SLIPWAY_LOG_LEVEL", default="INFO"))

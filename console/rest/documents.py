@@ -1,0 +1,124 @@
+"""JSON schemas of the nested documents of requests, for the API's description. What checks them is the domain."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from services.taskdef.fields import DOCUMENT
+from services.taskdef.schema import Field, Flag, Kind, ListOf, MapOf, Struct, Text, Whole
+from services.taskdef.sizes import CpuSize, MemorySize
+
+Schema = dict[str, Any]
+
+TASK_DEFINITION = "TaskDefinitionDocument"
+
+
+def _object(properties: dict[str, Schema], *required: str) -> Schema:
+    found: Schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    return {**found, "required": list(required)} if required else found
+
+
+def _percent(default: int) -> Schema:
+    return {"type": "integer", "minimum": 0, "maximum": 1000, "default": default}
+
+
+_STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
+_DOCUMENTS: dict[str, Schema] = {
+    "deployment_configuration": _object({
+        "strategy": {"type": "string", "enum": ["ROLLING"]},
+        "minimumHealthyPercent": _percent(100),
+        "maximumPercent": _percent(200),
+        "deploymentCircuitBreaker": _object({
+            "enable": {"type": "boolean", "default": False},
+            "rollback": {"type": "boolean", "default": False},
+            "resetOnHealthyTask": {"type": "boolean", "default": True},
+            "thresholdConfiguration": _object({
+                "type": {"type": "string", "enum": ["BOUNDED_PERCENT", "UNBOUNDED_PERCENT", "COUNT"]},
+                "value": {"type": "integer", "minimum": 1, "default": 50},
+            }),
+        }),
+    }),
+    "network_configuration": _object({
+        "awsvpcConfiguration": _object({
+            "subnets": _STRINGS,
+            "securityGroups": _STRINGS,
+            "assignPublicIp": {"type": "string", "enum": ["DISABLED"]},
+        })
+    }),
+    "capacity_provider_strategy": _object(
+        {
+            "capacityProvider": {"type": "string"},
+            "weight": {"type": "integer", "minimum": 0},
+            "base": {"type": "integer", "minimum": 0},
+        },
+        "capacityProvider",
+    ),
+    "placement_strategy": _object(
+        {
+            "type": {"type": "string", "enum": ["spread", "binpack", "random"]},
+            "field": {"type": "string", "description": "spread: instanceId or attribute:NAME; binpack: cpu or memory"},
+        },
+        "type",
+    ),
+    "placement_constraints": _object({"type": {"type": "string", "enum": ["distinctInstance"]}}, "type"),
+    # Of put_policy; a task definition's document is a whole body, described by `task_definition`.
+    "document": {
+        "type": "object",
+        "description": "An IAM policy document.",
+        "properties": {
+            "Version": {"type": "string", "enum": ["2012-10-17", "2008-10-17"]},
+            "Statement": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+        },
+        "required": ["Statement"],
+    },
+}  # fmt: skip
+
+
+def schema_of(name: str) -> Schema:
+    """The schema of the parameter `name`. Raises KeyError: a new nested parameter is described here."""
+    return _DOCUMENTS[name]
+
+
+@lru_cache(maxsize=1)
+def task_definition() -> Schema:
+    """The schema of RegisterTaskDefinition's document, made from the tables that check it. Tags may also be an
+    object of key to value."""
+    found = _of(DOCUMENT)
+    found["properties"]["tags"] = {
+        "oneOf": [found["properties"]["tags"], {"type": "object", "additionalProperties": {"type": "string"}}]
+    }
+    return found
+
+
+def _of(kind: Kind) -> Schema:
+    if isinstance(kind, Struct):
+        members = {name: member for name, member in kind.fields.items() if isinstance(member, Field)}
+        required = [name for name, member in members.items() if member.required]
+        return _object({name: _member(member) for name, member in members.items()}, *required)
+    if isinstance(kind, ListOf):
+        bounds = {"minItems": kind.minimum or None, "maxItems": kind.maximum}
+        return {"type": "array", "items": _of(kind.item), **_given(bounds)}
+    if isinstance(kind, MapOf):
+        return {"type": "object", "additionalProperties": _of(kind.value)}
+    if isinstance(kind, Whole):
+        return {"type": "integer", "minimum": kind.minimum, "maximum": kind.maximum}
+    if isinstance(kind, Flag):
+        return {"type": "boolean"}
+    if isinstance(kind, CpuSize | MemorySize):
+        return {"oneOf": [{"type": "string"}, {"type": "integer"}]}
+    if isinstance(kind, Text):
+        bounds = {"minLength": kind.min_length or None, "maxLength": kind.max_length}
+        return {"type": "string", **_given({**bounds, "enum": list(kind.choices) or None})}
+    raise TypeError(f"no schema for {kind!r}")
+
+
+def _member(member: Field) -> Schema:
+    found = {**_of(member.kind), "description": member.summary}
+    if member.has_default:
+        found["default"] = member.default
+    return found
+
+
+def _given(values: Schema) -> Schema:
+    return {name: value for name, value in values.items() if value is not None}

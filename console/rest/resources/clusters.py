@@ -1,0 +1,98 @@
+"""Clusters and their container instances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+
+from console.rest.actions import Action, Endpoint, Filter, Listing
+from console.rest.shapes.clusters import ClusterShape, ContainerInstanceShape
+
+_CLUSTERS = "Clusters"
+_INSTANCES = "Container instances"
+
+
+def _counted(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.annotate(registered_instances=Count("instances", filter=~Q(instances__status="INACTIVE")))
+
+
+def _with_ports(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows.prefetch_related("host_ports")
+
+
+def _instances(name: str) -> Listing:
+    return Listing(
+        "list_container_instances",
+        ContainerInstanceShape,
+        name=name,
+        prepare=_with_ports,
+        filters={
+            "name": Filter("name__icontains", "Part of its name."),
+            "status": Filter("status", "ACTIVE or DRAINING.", ("ACTIVE", "DRAINING")),
+            "agentConnected": Filter("connected", "Whether its engine is reached.", flag=True),
+        },
+        orders={
+            "name": ("cluster__name", "name"),
+            "registeredAt": ("registered_at",),
+            "runningTasksCount": ("running_tasks",),
+        },
+        order="name",
+    )
+
+
+ENDPOINTS = [
+    Endpoint(
+        "clusters",
+        _CLUSTERS,
+        GET=Listing(
+            "list_clusters",
+            ClusterShape,
+            prepare=_counted,
+            filters={"name": Filter("name__icontains", "Part of its name.")},
+            orders={
+                "name": ("name",),
+                "createdAt": ("created_at",),
+                "runningTasksCount": ("running_tasks",),
+                "activeServicesCount": ("active_services",),
+            },
+            order="name",
+        ),
+        POST=Action(
+            "create_cluster",
+            ClusterShape,
+            status=201,
+            example={"clusterName": "production", "tags": {"team": "shop"}},
+        ),
+    ),
+    Endpoint(
+        "clusters/<str:cluster>",
+        _CLUSTERS,
+        GET=Action("describe_cluster", ClusterShape),
+        DELETE=Action("delete_cluster", ClusterShape),
+    ),
+    Endpoint("container-instances", _INSTANCES, GET=_instances("listContainerInstances")),
+    Endpoint(
+        "clusters/<str:cluster>/container-instances",
+        _INSTANCES,
+        GET=_instances("listContainerInstancesOfCluster"),
+        POST=Action(
+            "register_container_instance",
+            ContainerInstanceShape,
+            status=201,
+            example={"url": "unix:///var/run/docker.sock", "name": "host-a", "attributes": {"rack": "7"}},
+        ),
+    ),
+    Endpoint(
+        "clusters/<str:cluster>/container-instances/<str:containerInstance>",
+        _INSTANCES,
+        GET=Action("describe_container_instance", ContainerInstanceShape),
+        PATCH=Action(
+            "update_container_instance_state",
+            ContainerInstanceShape,
+            words={"status": ("ACTIVE", "DRAINING")},
+            example={"status": "DRAINING"},
+        ),
+        DELETE=Action("deregister_container_instance", ContainerInstanceShape),
+    ),
+]

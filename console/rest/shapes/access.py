@@ -1,0 +1,106 @@
+"""Users, groups, policies, tokens and the audit trail, as REST answers them."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from access.models import AuditRecord, Group, Policy, User
+from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Text, Texts
+
+
+class UserShape(Shape):
+    username = Text()
+    arn = Text()
+    displayName = Text("display_name")
+    email = Text()
+    isActive = Flag("is_active")
+    groups = serializers.SerializerMethodField()
+    createdAt = Moment("created_at")
+
+    class Meta:
+        ref_name = "User"
+
+    def get_groups(self, row: User) -> list[str]:
+        return sorted(group.name for group in row.groups.all())
+
+
+class GroupShape(Shape):
+    group = Text("name")
+    arn = Text()
+    description = Text()
+    scope = Texts(help_text="ARN patterns it is held to; none: everywhere.")
+    members = serializers.SerializerMethodField()
+    policies = serializers.SerializerMethodField()
+    createdAt = Moment("created_at")
+
+    class Meta:
+        ref_name = "Group"
+
+    def get_members(self, row: Group) -> list[str]:
+        return sorted(user.username for user in row.members.all())
+
+    def get_policies(self, row: Group) -> list[str]:
+        return sorted(policy.name for policy in row.policies.all())
+
+
+class PolicyShape(Shape):
+    policy = Text("name")
+    arn = Text()
+    description = Text()
+    document = Free()
+    readyMade = Flag("ready_made", help_text="Slipway's own: renewed at every start, never edited.")
+    groups = serializers.SerializerMethodField()
+    createdAt = Moment("created_at")
+    updatedAt = Moment("updated_at")
+
+    class Meta:
+        ref_name = "Policy"
+
+    def get_groups(self, row: Policy) -> list[str]:
+        return sorted(group.name for group in row.groups.all())
+
+
+class TokenShape(Shape):
+    name = Text()
+    prefix = Text(help_text="The first characters of its secret.")
+    createdAt = Moment("created_at")
+    expiresAt = Moment("expires_at", help_text="null: never.")
+    lastUsedAt = Moment("last_used_at", help_text="To the minute.")
+
+    class Meta:
+        ref_name = "Token"
+
+
+class IssuedTokenShape(Shape):
+    """The only answer that ever holds the secret."""
+
+    name = Text("token.name")
+    prefix = Text("token.prefix")
+    createdAt = Moment("token.created_at")
+    expiresAt = Moment("token.expires_at")
+    secret = Text(help_text="Keep it: it is shown this once.")
+
+    class Meta:
+        ref_name = "IssuedToken"
+
+
+class AuditShape(Shape):
+    id = serializers.IntegerField()
+    at = Moment()
+    requestId = Text("request_id")
+    actorArn = Text("actor_arn")
+    actorName = Text("actor_name")
+    face = Text()
+    sourceIp = Text("source_ip")
+    operation = Text()
+    action = Text()
+    resource = Text()
+    resources = Texts()
+    result = serializers.ChoiceField(choices=AuditRecord.Result.values)
+    errorCode = Text("error_code")
+    errorMessage = Text("error_message")
+    parameters = Free()
+    changes = FreeList(help_text="field, before, after")
+
+    class Meta:
+        ref_name = "AuditRecord"

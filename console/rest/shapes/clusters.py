@@ -1,0 +1,82 @@
+"""Clusters and container instances, as REST answers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from clusters.models import Cluster, ContainerInstance
+from console.rest.shapes.common import Flag, Free, Moment, Shape, Tags, Text, Whole
+
+
+class ClusterShape(Shape):
+    clusterArn = Text("arn")
+    clusterName = Text("name")
+    status = Text()
+    activeServicesCount = Whole("active_services")
+    runningTasksCount = Whole("running_tasks")
+    pendingTasksCount = Whole("pending_tasks")
+    registeredContainerInstancesCount = serializers.SerializerMethodField()
+    createdAt = Moment("created_at")
+    createdBy = Text("created_by", help_text="ARN.")
+    tags = Tags()
+
+    class Meta:
+        ref_name = "Cluster"
+
+    def get_registeredContainerInstancesCount(self, row: Cluster) -> int:
+        counted: int | None = getattr(row, "registered_instances", None)
+        if counted is not None:
+            return counted
+        return row.instances.exclude(status=ContainerInstance.Status.INACTIVE).count()
+
+
+class ContainerInstanceShape(Shape):
+    containerInstanceArn = Text("arn")
+    containerInstanceId = Text("id")
+    name = Text()
+    clusterArn = Text("cluster.arn")
+    status = Text()
+    url = Text()
+    agentConnected = Flag("connected", help_text="While false, what runs there is unknown, not gone.")
+    connectionError = Text("connection_error", help_text="Why the engine cannot be reached.")
+    connectedAt = Moment("connected_at", help_text="Start of the present connection.")
+    disconnectedAt = Moment("disconnected_at", help_text="Start of the last outage.")
+    lastSeenAt = Moment("last_seen_at")
+    registeredAt = Moment("registered_at")
+    registeredBy = Text("registered_by", help_text="ARN.")
+    deregisteredAt = Moment("deregistered_at")
+    runningTasksCount = Whole("running_tasks")
+    pendingTasksCount = Whole("pending_tasks")
+    registeredResources = serializers.SerializerMethodField()
+    remainingResources = serializers.SerializerMethodField()
+    usedHostPorts = serializers.SerializerMethodField()
+    diskTotal = Whole("disk_total", allow_null=True, help_text="MiB of the engine's data root, where known.")
+    diskFree = Whole("disk_free", allow_null=True, help_text="MiB.")
+    versionInfo = Free("info", help_text="What the engine said of itself.")
+    jointLimits = Flag(
+        "joint_limits", help_text="Whether a task's limits hold over all its containers together."
+    )
+    attributes = Tags()
+    tags = Tags()
+
+    class Meta:
+        ref_name = "ContainerInstance"
+
+    def get_registeredResources(self, row: ContainerInstance) -> list[dict[str, Any]]:
+        return _resources(row.cpu, row.memory)
+
+    def get_remainingResources(self, row: ContainerInstance) -> list[dict[str, Any]]:
+        return _resources(row.cpu - row.cpu_reserved, row.memory - row.memory_reserved)
+
+    def get_usedHostPorts(self, row: ContainerInstance) -> list[str]:
+        return sorted(str(port) for port in row.host_ports.all())
+
+
+def _resources(cpu: int, memory: int) -> list[dict[str, Any]]:
+    """AWS's form: CPU in units, memory in MiB."""
+    return [
+        {"name": name, "type": "INTEGER", "integerValue": value}
+        for name, value in (("CPU", cpu), ("MEMORY", memory))
+    ]

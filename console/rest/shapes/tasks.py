@@ -1,0 +1,99 @@
+"""Tasks, their containers and log lines, as REST answers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Texts, Whole
+
+
+class ContainerShape(Shape):
+    name = Text()
+    essential = Flag()
+    image = Text()
+    imageDigest = Text("image_digest")
+    runtimeId = Text("runtime_id", help_text="The container's id on its engine.")
+    lastStatus = Text("status")
+    healthStatus = Text("health")
+    exitCode = Whole("exit_code", allow_null=True)
+    outOfMemory = Flag("oom_killed")
+    reason = Text()
+    networkBindings = FreeList("network_bindings")
+    restartCount = Whole("restart_count")
+    startedAt = Moment("started_at")
+    finishedAt = Moment("finished_at")
+
+    class Meta:
+        ref_name = "Container"
+
+
+class TaskShape(Shape):
+    taskArn = Text("arn")
+    taskId = Text("id")
+    clusterArn = Text("cluster.arn")
+    taskDefinitionArn = Text("task_definition.arn")
+    containerInstanceArn = Text("instance.arn", default=None, allow_null=True)
+    serviceArn = Text("service.arn", default=None, allow_null=True, help_text="null: a standalone task.")
+    group = Text()
+    startedBy = Text("started_by")
+    launchType = Text("launch_type")
+    lastStatus = Text("status")
+    desiredStatus = Text("desired_status")
+    healthStatus = Text("health")
+    stopCode = Text("stop_code")
+    stoppedReason = Text("stopped_reason")
+    cpu = Text(help_text="CPU units.")
+    memory = Text(help_text="MiB.")
+    privateIpv4Address = Text("address", help_text="The task's own address (awsvpc).")
+    pullProgress = Text("pull_progress")
+    overrides = Free()
+    containers = ContainerShape(many=True, source="containers.all")
+    version = Whole()
+    createdAt = Moment("created_at")
+    pullStartedAt = Moment("pull_started_at")
+    pullStoppedAt = Moment("pull_stopped_at")
+    startedAt = Moment("started_at")
+    healthyAt = Moment("healthy_at")
+    stoppingAt = Moment("stopping_at")
+    executionStoppedAt = Moment("execution_stopped_at")
+    stoppedAt = Moment("stopped_at")
+    tags = Tags()
+
+    class Meta:
+        ref_name = "Task"
+
+
+class RunShape(Shape):
+    tasks = TaskShape(many=True)
+    failures = Texts(help_text="One for each task that found no room, with the reason.")
+
+    class Meta:
+        ref_name = "RunResult"
+
+
+class LineShape(Shape):
+    cursor = Text(help_text="Opaque; later lines have later ones.")
+    timestamp = Moment("at")
+    message = Text()
+    taskId = Text("task_id")
+    container = Text()
+    source = serializers.ChoiceField(choices=["stdout", "stderr"])
+
+    class Meta:
+        ref_name = "LogLine"
+
+
+class LinesShape(Shape):
+    items: Any = LineShape(many=True, source="lines", help_text="Oldest first.")
+    older = serializers.CharField(
+        allow_null=True, help_text="Address of the lines just before these, or null."
+    )
+    newer = serializers.CharField(
+        allow_null=True,
+        help_text="Address of the lines that come after these: ask it again to follow the log.",
+    )
+
+    class Meta:
+        ref_name = "LogPage"
