@@ -11,8 +11,9 @@ clock.advance(30)
 from __future__ import annotations
 
 import re
+import signal as signals
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from .errors import (
     ContainerNotFound,
@@ -40,19 +41,6 @@ from .translate_spec import CPU_UNITS, owned
 from .translate_state import EVENT_ACTIONS, is_reference, split_reference
 
 _NAME = re.compile(r"^/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$")
-_SIGNALS = {
-    "SIGKILL",
-    "SIGTERM",
-    "SIGINT",
-    "SIGHUP",
-    "SIGQUIT",
-    "SIGUSR1",
-    "SIGUSR2",
-    "KILL",
-    "TERM",
-    "9",
-    "15",
-}
 
 
 class FakeEngine(FakeObjects):
@@ -158,16 +146,17 @@ class FakeEngine(FakeObjects):
     def kill_container(self, container_id: str, signal: str = "SIGKILL") -> None:
         host = self.host
         with host.lock:
-            if signal.upper() not in _SIGNALS:
-                raise InvalidRequest(f"Invalid signal: {signal}")
+            name = _signal_name(signal)
             container = self._owned(container_id)
             if container is None or container.status != "running":
                 return
-            host.emit(container, "kill", host.clock.now())
-            if signal.upper() in ("SIGKILL", "KILL", "9"):
-                host.finish(container, 137, host.clock.now())
-            elif signal.upper() in ("SIGTERM", "TERM", "15") and not container.behaviour.ignores_sigterm:
-                host.finish(container, container.behaviour.stop_code, host.clock.now())
+            behaviour, now = container.behaviour, host.clock.now()
+            host.emit(container, "kill", now)
+            if name == "SIGKILL":
+                host.finish(container, 137, now)
+            elif name == behaviour.stop_signal and not behaviour.ignores_sigterm:
+                host.schedule(now + timedelta(seconds=behaviour.stop_delay), "stop", container)
+                host.settle()
 
     @operation
     def remove_container(self, container_id: str) -> None:
@@ -296,3 +285,12 @@ class FakeEngine(FakeObjects):
             raise InvalidRequest(
                 f"Range of CPUs is from 0.01 to {cores}.00, as there are only {cores} CPUs available"
             )
+
+
+def _signal_name(text: str) -> str:
+    """ "TERM", "sigterm" and "15" are SIGTERM."""
+    try:
+        number = int(text) if text.isdigit() else signals.Signals["SIG" + text.upper().removeprefix("SIG")]
+        return signals.Signals(number).name
+    except (KeyError, ValueError):
+        raise InvalidRequest(f"Invalid signal: {text}") from None

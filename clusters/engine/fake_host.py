@@ -21,7 +21,6 @@ from .errors import EngineError, EngineUnavailable, StartFailed
 from .fake_network import FakeNetwork
 from .fake_world import Behaviour, Call, Clock, FakeClock, Fault, SystemClock
 from .port import (
-    LABEL_INSTALLATION,
     ContainerSpec,
     ContainerState,
     ContainerStatus,
@@ -79,6 +78,7 @@ class FakeContainer:
             pid=self.pid,
             ip_addresses=dict(self.addresses),
             ports=self.ports,
+            stop_signal=self.behaviour.stop_signal,
         )
 
 
@@ -247,10 +247,12 @@ class FakeHost:
                 container = self.containers.get(container_id)
                 if container is None or container.run != run or container.status != "running":
                     continue
+                behaviour = container.behaviour
                 if what == "probe":
                     self._probe(container, moment)
                 else:
-                    self.finish(container, container.behaviour.exit_code, moment, oom=what == "oom")
+                    code = behaviour.stop_code if what == "stop" else behaviour.exit_code
+                    self.finish(container, code, moment, oom=what == "oom")
 
     def next_due(self) -> datetime | None:
         with self.lock:
@@ -344,9 +346,6 @@ class FakeHost:
         if not self.reachable:
             raise EngineUnavailable(f"The engine {self.name} did not answer.")
 
-    def installation_of(self, container: FakeContainer) -> str:
-        return container.labels.get(LABEL_INSTALLATION, "")
-
     def _end(self, container: FakeContainer, exit_code: int, moment: datetime) -> None:
         container.status, container.finished_at, container.exit_code = "exited", moment, exit_code
         container.pid, container.ports, container.addresses = 0, (), {}
@@ -356,16 +355,17 @@ class FakeHost:
     def _schedule_life(self, container: FakeContainer, now: datetime) -> None:
         behaviour, limit = container.behaviour, container.spec.memory_limit
         if limit is not None and behaviour.memory > limit:
-            self._schedule(now + timedelta(seconds=behaviour.exits_after or 0.1), "oom", container)
+            self.schedule(now + timedelta(seconds=behaviour.exits_after or 0.1), "oom", container)
         elif behaviour.exits_after is not None:
-            self._schedule(now + timedelta(seconds=behaviour.exits_after), "exit", container)
+            self.schedule(now + timedelta(seconds=behaviour.exits_after), "exit", container)
         check = container.spec.health_check
         container.health = "NONE"
         if check is not None and check.test[0] != "NONE":
             container.health = "STARTING"
-            self._schedule(now + timedelta(seconds=check.interval), "probe", container)
+            self.schedule(now + timedelta(seconds=check.interval), "probe", container)
 
-    def _schedule(self, moment: datetime, what: str, container: FakeContainer) -> None:
+    def schedule(self, moment: datetime, what: str, container: FakeContainer) -> None:
+        """`what`: exit, oom, stop or probe; void once the container has ended."""
         heapq.heappush(self._due, (moment, next(self._counter), what, container.id, container.run))
 
     def _probe(self, container: FakeContainer, moment: datetime) -> None:
@@ -384,7 +384,7 @@ class FakeHost:
                 container.health = "UNHEALTHY"
         if container.health != before:
             self.emit(container, "health_status", moment, health=container.health)
-        self._schedule(moment + timedelta(seconds=check.interval), "probe", container)
+        self.schedule(moment + timedelta(seconds=check.interval), "probe", container)
 
     def _join_network(self, container: FakeContainer) -> dict[str, str]:
         mode = container.spec.network_mode

@@ -61,8 +61,8 @@ class FakeClock:
 class Behaviour:
     """How a container behaves once it is started. Seconds count from its start; memory in MiB.
 
-    The default runs until it is stopped, ends on SIGTERM at once, and passes its health check (if it
-    has one) from the first probe.
+    The default runs until it is stopped, ends on its stop signal at once, and passes its health check
+    (if it has one) from the first probe. Of signals it heeds that one and SIGKILL.
     """
 
     exits_after: float | None = None
@@ -71,8 +71,9 @@ class Behaviour:
     unhealthy_after: float | None = None  # None: never again
     probe_output: str = "probe failed"
     start_error: str = ""  # StartFailed with these words
-    ignores_sigterm: bool = False
-    stop_delay: float = 0.0  # between SIGTERM and its end
+    stop_signal: str = "SIGTERM"
+    ignores_sigterm: bool = False  # or whichever its stop signal is
+    stop_delay: float = 0.0  # between that signal and its end
     stop_code: int = 143
     memory: int = 1  # more than the container's limit: killed for it
     cpu: int = 0  # CPU units it uses

@@ -47,7 +47,11 @@ def container_state(raw: Mapping[str, Any]) -> ContainerState:
     state = raw["State"]
     status = _status(state.get("Status"))
     started = parse_time(state.get("StartedAt"))
+    finished = parse_time(state.get("FinishedAt"))
     ended = status in ("exited", "dead") and started is not None
+    if ended and started and finished and finished < started:
+        # Start and end are noted by two programs: a process that ends at once can seem to end before.
+        finished = started
     health = state.get("Health") or {}
     probes = health.get("Log") or []
     network = raw.get("NetworkSettings") or {}
@@ -66,7 +70,7 @@ def container_state(raw: Mapping[str, Any]) -> ContainerState:
         error=state.get("Error") or "",
         created_at=parse_time(raw.get("Created")),
         started_at=started,
-        finished_at=parse_time(state.get("FinishedAt")),
+        finished_at=finished,
         pid=int(state.get("Pid") or 0),
         ip_addresses=_addresses(network.get("Networks")),
         ports=_inspected_ports(network.get("Ports")),

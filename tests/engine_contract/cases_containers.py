@@ -201,6 +201,20 @@ def case_stop_kills_what_ignores_it_after_the_timeout(world: World) -> None:
     assert (state.status, state.exit_code) == ("exited", 137)
 
 
+def case_an_image_may_have_a_stop_signal_of_its_own(world: World) -> None:
+    assert world.state(world.created()).stop_signal == "SIGTERM"
+    stopped, killed = world.running("interrupted"), world.running("interrupted")
+    assert world.state(killed).stop_signal == "SIGINT"
+    world.wait(0.5)
+    world.engine.stop_container(stopped, 20)
+    assert world.state(stopped).exit_code == 6
+    world.engine.kill_container(killed, "SIGTERM")
+    world.wait(1)
+    assert world.state(killed).status == "running"
+    world.engine.kill_container(killed, "SIGINT")
+    assert world.ended(killed).exit_code == 6
+
+
 def case_stop_with_no_time_kills_at_once(world: World) -> None:
     container_id = world.running("stubborn")
     before = world.now_monotonic()
@@ -242,7 +256,7 @@ def case_kill_ends_it_with_137(world: World) -> None:
 def case_kill_sends_other_signals(world: World) -> None:
     container_id = world.running()
     world.wait(0.5)
-    world.engine.kill_container(container_id, "SIGTERM")
+    world.engine.kill_container(container_id, "TERM")
     assert world.ended(container_id).exit_code == 0
 
 

@@ -89,7 +89,7 @@ def case_events_since_a_time_are_told_again(world: World) -> None:
     assert start.container_id == second
     (again,) = world.collect(world.engine.events(since=start.time), 1)
     assert again == start
-    both = world.collect(world.engine.events(since=start.time - timedelta(seconds=30)), 2)
+    both = world.collect(world.engine.events(since=world.state(first).created_at), 2)
     assert [event.container_id for event in both] == [first, second]
 
 

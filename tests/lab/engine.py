@@ -7,6 +7,9 @@
         host.start()
         host.cut_off()  # the cable is pulled; host.plug_in()
 
+    with LabEngine(authority=LabAuthority(folder)) as host:
+        host.tcp_url    # tcp://10.99.…:2376, for clients with a certificate of that authority
+
 Needs root, and what LAB hosts need: iproute2, util-linux, docker.io. Everything it makes is removed with it.
 """
 
@@ -26,6 +29,8 @@ from types import TracebackType
 
 from clusters.engine.connect import open_engine
 from clusters.engine.errors import EngineError
+
+from .certificates import LabAuthority
 
 _CGROUPS = Path("/run/slipway-lab-cgroup")
 # Run once a host, in its own network, mount and host name: what dockerd needs is mounted where dockerd looks for it.
@@ -47,7 +52,7 @@ exec sleep infinity
 class LabEngine:
     """`start()` and `remove()`, or a with block."""
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, name: str | None = None, *, authority: LabAuthority | None = None) -> None:
         self.name = name or f"slipway-{uuid.uuid4().hex[:6]}"
         self.folder = Path(tempfile.mkdtemp(prefix="slipway-lab-"))
         self.socket = self.folder / "docker.sock"
@@ -55,10 +60,16 @@ class LabEngine:
         self._holder: subprocess.Popen[bytes] | None = None
         self._dockerd: subprocess.Popen[bytes] | None = None
         self._subnet = ""
+        self._authority = authority
 
     @property
     def url(self) -> str:
         return f"unix://{self.socket}"
+
+    @property
+    def tcp_url(self) -> str:
+        """Only with an authority: by mutual TLS, and only this way does `cut_off` cut it off."""
+        return f"tcp://{self.address}:2376"
 
     @property
     def address(self) -> str:
@@ -93,6 +104,7 @@ class LabEngine:
                     *("nsenter", "--target", str(self._holder.pid), "--mount", "--uts", "--net"),
                     *("dockerd", "--host", self.url, "--pidfile", str(self.folder / "dockerd.pid")),
                     *("--bip", f"{self._bridge()}.1/24", "--storage-driver", "overlay2"),
+                    *self._tls_options(),
                 ],
                 stdout=log,
                 stderr=log,
@@ -172,6 +184,15 @@ class LabEngine:
         _run(*inside_it, "addr", "add", f"{self._subnet}.2/24", "dev", inside)
         _run(*inside_it, "link", "set", inside, "up")
         _run(*inside_it, "route", "add", "default", "via", f"{self._subnet}.1")
+
+    def _tls_options(self) -> tuple[str, ...]:
+        if self._authority is None:
+            return ()
+        files = self._authority.server(self.address)
+        return (
+            *("--host", "tcp://0.0.0.0:2376", "--tlsverify", "--tlscacert", files.ca),
+            *("--tlscert", files.cert, "--tlskey", files.key),
+        )
 
     def _link(self) -> str:
         return f"v{self.name.removeprefix('slipway-')}"[:13]

@@ -72,6 +72,13 @@ _IMAGES = (
         "trap '' TERM INT\nwhile true; do sleep 1; done\n",
         behaviour=Behaviour(ignores_sigterm=True),
     ),
+    # Ends on SIGINT, which its image says to be its stop signal, and ignores SIGTERM.
+    LabImage(
+        "interrupted",
+        "trap 'exit 6' INT\ntrap '' TERM\nwhile true; do sleep 0.2; done\n",
+        changes=("STOPSIGNAL SIGINT",),
+        behaviour=Behaviour(stop_signal="SIGINT", stop_code=6),
+    ),
     # Its first process holds EAT (200) MiB: it fills its buffer, and then waits for a reader in vain.
     LabImage(
         "eater",
