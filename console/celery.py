@@ -10,7 +10,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import celeryd_after_setup, setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
@@ -74,3 +74,12 @@ app.autodiscover_tasks(related_name="jobs")
 @setup_logging.connect
 def _use_django_logging(**_: Any) -> None:
     """Celery would install handlers of its own; Django's are already there. (Celery's hook, not domain logic.)"""
+
+
+@celeryd_after_setup.connect
+def _take_over(**_: Any) -> None:
+    """What a killed worker of this name held is due at once, instead of when its leases end. Before the first job:
+    afterwards such leases are this worker's own."""
+    from services.control import sweep
+
+    sweep.take_over()

@@ -1,14 +1,19 @@
 """Claiming work by a guarded UPDATE with a lease, and giving it back without losing a wake-up.
 
 A row is woken by setting `wake_at`. The claimer clears it before it reads any fact, so whatever is woken afterwards
-shows at the release: then the claim is kept for another round. A dead worker's lease expires by itself.
+shows at the release: then the claim is kept for another round. A dead worker's lease expires by itself; one that is
+started again in its place takes back at once what its predecessor held.
 """
 
 from __future__ import annotations
 
+import hashlib
+import socket
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -17,10 +22,25 @@ from base import clock
 LEASE = 20.0  # seconds; longer work renews
 
 
+def worker() -> str:
+    """Which worker this is: one a home and host. The same after it was started again."""
+    return hashlib.sha256(f"{socket.gethostname()} {settings.SLIPWAY_HOME}".encode()).hexdigest()[:12]
+
+
+def inherit(tables: Iterable[type[models.Model]]) -> int:
+    """For a worker that starts: whatever a predecessor of its name still held is due at once. Answers how much."""
+    return sum(
+        table._default_manager.filter(lease_owner__startswith=f"{worker()}-").update(
+            lease_owner="", lease_until=None, wake_at=clock.now()
+        )
+        for table in tables
+    )
+
+
 def claim(model: type[models.Model], key: object, seconds: float = LEASE) -> str | None:
     """The owner's token, or None where another holds the lease."""
     now = clock.now()
-    owner = uuid.uuid4().hex
+    owner = f"{worker()}-{uuid.uuid4().hex}"
     taken = model._default_manager.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk=key).update(
         lease_owner=owner, lease_until=now + timedelta(seconds=seconds), wake_at=None
     )

@@ -13,6 +13,7 @@ from base import clock, live
 from clusters.engine.errors import EngineRetryable
 from clusters.engine.port import Engine
 from clusters.engines import engine_of
+from clusters.models import ContainerInstance
 from services.control import effects, observe
 from services.control.claim import again, claim, drop, release, renew
 from services.control.observe import Seen
@@ -190,20 +191,16 @@ def _counts_as_failure(task: Task) -> bool:
         StopCode.ESSENTIAL_CONTAINER_EXITED,
     ):
         return False
+    outages = _outages(task)
     if task.stop_code == StopCode.TASK_FAILED_TO_START:
-        return True
+        # An engine that was just killed refuses what it would take otherwise.
+        at = task.stopping_at or clock.now()
+        return exit_cause(exit_code=1, oom=False, at=at, outages=outages) == "app"
     ended = [row for row in task.containers.all() if row.essential and row.finished_at is not None]
     if not ended or task.instance is None:
         # Essential and gone without a trace: somebody removed it.
         return False
     culprit = min(ended, key=lambda row: row.finished_at)  # type: ignore[arg-type, return-value]
-    instance = type(task.instance).objects.get(pk=task.instance_id)
-    outages = []
-    if instance.disconnected_at is not None:
-        back = instance.connected_at
-        outages.append(
-            Outage(instance.disconnected_at, back if back and back >= instance.disconnected_at else None)
-        )
     document = task.task_definition.document
     return (
         exit_cause(
@@ -211,12 +208,21 @@ def _counts_as_failure(task: Task) -> bool:
             oom=culprit.oom_killed,
             at=culprit.finished_at or clock.now(),
             outages=outages,
-            joint_limits=instance.joint_limits
+            joint_limits=task.instance.joint_limits
             and bool(document.get("memory"))
             and len(task.task_definition.containers) > 1,
         )
         == "app"
     )
+
+
+def _outages(task: Task) -> list[Outage]:
+    """The last time its engine did not answer, as the row has it now."""
+    instance = ContainerInstance.objects.filter(pk=task.instance_id).first()
+    if instance is None or instance.disconnected_at is None:
+        return []
+    back = instance.connected_at
+    return [Outage(instance.disconnected_at, back if back and back >= instance.disconnected_at else None)]
 
 
 def _end_without_engine(task: Task) -> None:

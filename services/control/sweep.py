@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 
+from django.db import DatabaseError, connection
 from django.db.models import Q
 
 from base import clock, jobs_by_name
 from base.models import OutboxFact
 from services import wakeup
-from services.models import Service, Task
+from services.control.claim import inherit
+from services.models import Deployment, Service, Task
+
+log = logging.getLogger(__name__)
 
 _MOST = 500  # of each kind in one sweep; the next sweep takes the rest
 _PATIENCE = timedelta(seconds=2)  # for the message that is still on its way
 
 
-def sweep() -> int:
+def take_over() -> None:
+    """Called once by a worker that starts, before its first job: what its predecessor left is not waited for."""
+    try:
+        left = inherit((Service, Task, Deployment))
+        if left:
+            log.info("taking over %d claims, %d jobs sent", left, sweep(timedelta(0)))
+    except DatabaseError as error:
+        log.warning("claims of an earlier worker are waited for, the database does not answer: %s", error)
+    finally:
+        connection.close()
+
+
+def sweep(patience: timedelta = _PATIENCE) -> int:
     """Send a job for everything due, and for every claim whose worker died. Answers how many."""
     now = clock.now()
-    due = Q(wake_at__lte=now - _PATIENCE) | Q(wake_at=None, lease_until__lt=now)
+    due = Q(wake_at__lte=now - patience) | Q(wake_at=None, lease_until__lt=now)
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     services = list(
         Service.objects.exclude(status=Service.Status.INACTIVE)

@@ -5,6 +5,8 @@
 called as the system; reads are rows.
 """
 
+# ruff: noqa: E402 - Django is set up before anything of ours is imported
+
 from __future__ import annotations
 
 import json
@@ -141,7 +143,7 @@ def instances() -> list[dict[str, Any]]:
             "running_tasks",
             "pending_tasks",
             "info",
-        )  # fmt: skip
+        )
         for row in ContainerInstance.objects.order_by("registered_at")
     ]
 
@@ -171,7 +173,7 @@ def service(name: str, cluster: str = "default") -> dict[str, Any]:
                 "finished_at",
                 "image_error",
                 "image_failures",
-            )  # fmt: skip
+            )
             | {"task_definition": str(one.target.task_definition), "revision": one.target_id}
             for one in row.deployments.order_by("number").select_related("target__task_definition__family")
         ],
@@ -203,6 +205,11 @@ def _task(row: Task) -> dict[str, Any]:
         "definition": str(row.task_definition),
         "containers": {one.name: _fields(one, *of_container) for one in row.containers.all()},
     }
+
+
+@call
+def live_tasks() -> list[dict[str, Any]]:
+    return [_fields(row, "id", "arn", "status") for row in Task.objects.exclude(status="STOPPED")]
 
 
 @call

@@ -38,7 +38,7 @@ class Remote:
     def __getattr__(self, name: str) -> Any:
         return lambda **given: self.call(name, **given)
 
-    def call(self, name: str, **given: Any) -> Any:
+    def call(self, name: str, /, **given: Any) -> Any:
         assert self._process.stdin is not None and self._process.stdout is not None
         with self._lock:
             self._process.stdin.write(json.dumps({"call": name, "with": given}) + "\n")
