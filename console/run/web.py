@@ -1,7 +1,8 @@
-"""One web process: uvicorn on a listening socket that the supervisor opened and keeps.
+"""The web process: uvicorn.
 
+Under the supervisor, `python -m console.run.web --fd N`: on a listening socket that the supervisor opened and keeps.
 The socket outlives any web process, so connections that arrive while one is being started again wait in its queue
-instead of being refused. Called as `python -m console.run.web --fd N`.
+instead of being refused. In a container, `python -m console.run.web --host 0.0.0.0 --port 8000`.
 """
 
 from __future__ import annotations
@@ -13,13 +14,11 @@ import socket
 import uvicorn
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--fd", type=int, required=True, help="descriptor of a listening socket")
-    options = parser.parse_args()
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
-    config = uvicorn.Config(
+def config(host: str = "127.0.0.1", port: int = 8000) -> uvicorn.Config:
+    return uvicorn.Config(
         "console.asgi:application",
+        host=host,
+        port=port,
         lifespan="off",
         access_log=False,
         log_config=None,  # Django's logging, set up with the application
@@ -30,8 +29,20 @@ def main() -> None:
         proxy_headers=True,
         forwarded_allow_ips=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1"),
     )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--fd", type=int, help="descriptor of a listening socket")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    if options.fd is None:
+        uvicorn.Server(config(options.host, options.port)).run()
+        return
     with socket.socket(fileno=options.fd) as listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(config()).run(sockets=[listener])
 
 
 if __name__ == "__main__":

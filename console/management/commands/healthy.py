@@ -1,0 +1,64 @@
+"""`manage.py healthy PART`: for container health checks. Exits with 1, and says why, when the part is not well."""
+
+from __future__ import annotations
+
+import socket
+import time
+import urllib.error
+import urllib.request
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from clusters.models import ContainerInstance
+from console.celery import app
+
+# beat writes its schedule every three minutes, the watcher pings engines every ten seconds.
+_BEAT_SECONDS = 600
+_WATCHER = timedelta(seconds=120)
+
+
+def web() -> None:
+    address = f"http://127.0.0.1:{settings.SLIPWAY_PORT}/healthz"
+    try:
+        with urllib.request.urlopen(address, timeout=5):
+            return
+    except (urllib.error.URLError, OSError) as error:
+        raise CommandError(f"{address}: {error}") from error
+
+
+def worker() -> None:
+    name = f"slipway@{socket.gethostname()}"
+    if not app.control.ping(destination=[name], timeout=5):
+        raise CommandError(f"{name} does not answer")
+
+
+def beat() -> None:
+    folder, name = settings.HOME.beat_schedule.parent, settings.HOME.beat_schedule.name
+    ages = [time.time() - path.stat().st_mtime for path in folder.glob(f"{name}*")]
+    if not ages or min(ages) > _BEAT_SECONDS:
+        raise CommandError("the schedule has not been written for a while")
+
+
+def watcher() -> None:
+    silent = ContainerInstance.objects.filter(connected=True, last_seen_at__lt=timezone.now() - _WATCHER)
+    if first := silent.exclude(status="INACTIVE").first():
+        raise CommandError(f"instance {first.pk} was last seen {first.last_seen_at}")
+
+
+_PARTS = {"web": web, "worker": worker, "beat": beat, "watcher": watcher}
+
+
+class Command(BaseCommand):
+    help = "Exit with 1 unless this part of Slipway, in this container, is well."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("part", choices=sorted(_PARTS))
+
+    def handle(self, *args: Any, part: str, **options: Any) -> None:
+        _PARTS[part]()
