@@ -203,7 +203,9 @@ def case_stop_kills_what_ignores_it_after_the_timeout(world: World) -> None:
 
 def case_an_image_may_have_a_stop_signal_of_its_own(world: World) -> None:
     assert world.state(world.created()).stop_signal == "SIGTERM"
-    stopped, killed = world.running("interrupted"), world.running("interrupted")
+    reference = world.published("interrupted")
+    list(world.engine.pull(reference))
+    stopped, killed = world.running(reference), world.running(reference)
     assert world.state(killed).stop_signal == "SIGINT"
     world.wait(0.5)
     world.engine.stop_container(stopped, 20)

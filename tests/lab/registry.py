@@ -86,7 +86,7 @@ class LabRegistry:
                 "architecture": "amd64",
                 "os": "linux",
                 "author": f"{repository}:{tag}",
-                "config": {"Cmd": ["/bin/app"], "Env": ["PATH=/bin"]},
+                "config": {"Cmd": ["/bin/app"], "Env": ["PATH=/bin"], "StopSignal": image.stop_signal or ""},
                 "rootfs": {"type": "layers", "diff_ids": [_digest(tar)]},
             }
         ).encode()
