@@ -4,6 +4,10 @@ runs has its newest lines fetched by a job, and whoever follows the topic `logs:
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
+from django.core.cache import cache
+
 from access.registry import Caller, Params, operation
 from base import jobs_by_name
 from clusters.queries import DEFAULT_CLUSTER
@@ -11,7 +15,10 @@ from services.log_names import group_arn, group_of
 from services.lookup import find_service, find_task
 from services.models import Service, Task, TaskDefinition
 from telemetry.models import LogStream
-from telemetry.queries import MOST_STREAMS, LogPage, read, streams_of_service, streams_of_task
+from telemetry.queries import Line, LogPage, everything, read, streams_of_service, streams_of_task
+
+MOST_LOOKED_AT = 20  # tasks of one service whose newest lines are fetched because somebody looks
+_PAUSE = 1  # seconds between two looks at one task
 
 
 def _groups(definition: TaskDefinition) -> list[str]:
@@ -45,7 +52,7 @@ def list_task_log(
     after a cursor."""
     row = find_task(task, cluster)
     if row.status != "STOPPED":
-        jobs_by_name.send("services.collect_logs", row.pk)
+        look([row.pk])
     streams = streams_of_task(row.pk, container)
     return read(streams, query=query, before=before, after=after, limit=limit)
 
@@ -80,12 +87,45 @@ def list_service_log(
     """The logs of a service's tasks merged, of the streams that were written to last: the newest lines, or those just
     before or just after a cursor."""
     row = find_service(service, cluster)
-    _fetch_newest(row)
-    streams = streams_of_service(row.arn, task.rsplit("/", 1)[-1], container)
+    task_id = task.rsplit("/", 1)[-1]
+    _fetch_newest(row, task_id)
+    streams = streams_of_service(row.arn, task_id, container)
     return read(streams, query=query, before=before, after=after, limit=limit)
 
 
-def _fetch_newest(service: Service) -> None:
+@operation("logs:GetLogEvents", resource=_task_groups, owners=_task_owners, writes=False)
+def download_task_log(
+    caller: Caller, *, task: str, cluster: str = DEFAULT_CLUSTER, container: str = "", query: str = ""
+) -> Iterator[Line]:
+    """Every line kept of a task, oldest first."""
+    return everything(streams_of_task(find_task(task, cluster).pk, container), query=query)
+
+
+@operation("logs:FilterLogEvents", resource=_service_groups, owners=_service_owners, writes=False)
+def download_service_log(
+    caller: Caller,
+    *,
+    service: str,
+    cluster: str = DEFAULT_CLUSTER,
+    task: str = "",
+    container: str = "",
+    query: str = "",
+) -> Iterator[Line]:
+    """The newest 100,000 lines of a service's tasks, oldest first."""
+    arn = find_service(service, cluster).arn
+    return everything(streams_of_service(arn, task.rsplit("/", 1)[-1], container), query=query)
+
+
+def _fetch_newest(service: Service, task: str = "") -> None:
     running = Task.objects.filter(service=service, status="RUNNING").order_by("-created_at")
-    for task_id in running.values_list("pk", flat=True)[:MOST_STREAMS]:
-        jobs_by_name.send("services.collect_logs", task_id)
+    if task:
+        running = running.filter(pk=task)
+    look(running.values_list("pk", flat=True)[:MOST_LOOKED_AT])
+
+
+def look(task_ids: Iterable[str]) -> None:
+    """Have the newest lines of these running tasks fetched, of each at most once a second: however many pages are
+    open on them, an engine is asked no more often."""
+    for task_id in task_ids:
+        if cache.add(f"look:{task_id}", True, timeout=_PAUSE):
+            jobs_by_name.send("services.collect_logs", task_id)

@@ -120,7 +120,9 @@ def _newest(rows: QuerySet[LogEvent], until: datetime, count: int) -> list[LogEv
 
 def _line(row: LogEvent) -> Line:
     micros = (row.at - _EPOCH) // timedelta(microseconds=1)
-    return Line(f"{micros}-{row.pk}", row.at, row.message, row.stream.task_id, row.stream.container, row.source)
+    return Line(
+        f"{micros}-{row.pk}", row.at, row.message, row.stream.task_id, row.stream.container, row.source
+    )
 
 
 def _moment(cursor: str) -> tuple[datetime, int]:
@@ -134,4 +136,3 @@ def _beyond(cursor: str, side: str) -> Q:
     at, pk = _moment(cursor)
     # The first condition alone lets the database use the index by time.
     return Q(**{f"at__{side}e": at}) & (Q(**{f"at__{side}": at}) | Q(at=at, **{f"id__{side}": pk}))
-

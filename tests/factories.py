@@ -39,7 +39,12 @@ DEPLOYMENT = {
         "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50},
     },
 }
-FROZEN = {"launchType": "EC2", "networkConfiguration": {}, "placementStrategy": [], "placementConstraints": []}
+FROZEN = {
+    "launchType": "EC2",
+    "networkConfiguration": {},
+    "placementStrategy": [],
+    "placementConstraints": [],
+}
 
 
 def cluster(name: str = "default", **fields: Any) -> Cluster:
@@ -81,7 +86,10 @@ def definition(family: str = "web", *, revision: int = 0, by: str = AMINA, **cha
         "cpu": 256,
         "memory": 128,
         "portMappings": [{"containerPort": 80}],
-        "healthCheck": {"command": ["CMD-SHELL", "wget -q -O /dev/null http://localhost/healthz"], "interval": 10},
+        "healthCheck": {
+            "command": ["CMD-SHELL", "wget -q -O /dev/null http://localhost/healthz"],
+            "interval": 10,
+        },
         **changes,
     }
     document = validate({"family": family, "containerDefinitions": [container], **task})
@@ -238,7 +246,12 @@ def task(
             started_at=values["started_at"],
             finished_at=values["stopped_at"],
             network_bindings=[
-                {"bindIP": "0.0.0.0", "containerPort": m["containerPort"], "hostPort": 32768 + position, "protocol": "tcp"}
+                {
+                    "bindIP": "0.0.0.0",
+                    "containerPort": m["containerPort"],
+                    "hostPort": 32768 + position,
+                    "protocol": "tcp",
+                }
                 for m in container["portMappings"]
             ]
             if started
@@ -251,7 +264,11 @@ def task(
 
 def _count(row: Task, on: ContainerInstance | None) -> None:
     column = "running" if row.status == "RUNNING" else "pending"
-    for owner, name in ((row.service, f"{column}_count"), (row.cluster, f"{column}_tasks"), (on, f"{column}_tasks")):
+    for owner, name in (
+        (row.service, f"{column}_count"),
+        (row.cluster, f"{column}_tasks"),
+        (on, f"{column}_tasks"),
+    ):
         if owner is not None:
             owner.refresh_from_db()
             setattr(owner, name, getattr(owner, name) + 1)
@@ -261,7 +278,9 @@ def _count(row: Task, on: ContainerInstance | None) -> None:
         on.save(update_fields=["cpu_reserved", "memory_reserved"])
 
 
-def log(of: Task, *messages: str, container: str = "", source: str = "stdout", complete: bool = False) -> LogStream:
+def log(
+    of: Task, *messages: str, container: str = "", source: str = "stdout", complete: bool = False
+) -> LogStream:
     """Lines one second apart, the last one now."""
     name = container or of.task_definition.containers[0]["name"]
     now = clock.now()
@@ -276,7 +295,9 @@ def log(of: Task, *messages: str, container: str = "", source: str = "stdout", c
         complete=complete,
     )
     LogEvent.objects.bulk_create(
-        LogEvent(stream=stream, at=now - timedelta(seconds=len(messages) - 1 - i), source=source, message=text)
+        LogEvent(
+            stream=stream, at=now - timedelta(seconds=len(messages) - 1 - i), source=source, message=text
+        )
         for i, text in enumerate(messages)
     )
     return stream
@@ -307,14 +328,24 @@ def world(tasks: int = 6, healthy: int = 4, *, quiet: bool = False) -> World:
     hosts = [instance(owner, f"host-{letter}", cpu=65536, memory=262144) for letter in "abc"]
     web = service(owner, "web", desired_count=tasks)
     images = {10: "web:77d0c1a", 11: "web:c02ffee", 12: "web:9a3d0b1", 13: "web:4f1c9e2"}
-    environment = {10: {"LOG_LEVEL": "info"}, 12: {"LOG_LEVEL": "info"}, 13: {"LOG_LEVEL": "info", "FEATURE_CART": "on"}}
+    environment = {
+        10: {"LOG_LEVEL": "info"},
+        12: {"LOG_LEVEL": "info"},
+        13: {"LOG_LEVEL": "info", "FEATURE_CART": "on"},
+    }
     revisions: dict[int, ServiceRevision] = {}
     for number, image in images.items():
-        variables = [{"name": k, "value": v} for k, v in environment.get(number, {"LOG_LEVEL": "info"}).items()]
-        what = definition("web", revision=number, image=image, cpu=512 if number == 13 else 256, environment=variables)
+        variables = [
+            {"name": k, "value": v} for k, v in environment.get(number, {"LOG_LEVEL": "info"}).items()
+        ]
+        what = definition(
+            "web", revision=number, image=image, cpu=512 if number == 13 else 256, environment=variables
+        )
         TaskDefinition.objects.filter(pk=what.pk).update(registered_at=now - timedelta(days=14 - number))
         revisions[number] = service_revision(web, what)
-    deployment(revisions[10], at=now - timedelta(days=3), seconds=36, created_by=AMINA.replace("amina", "jonas"))
+    deployment(
+        revisions[10], at=now - timedelta(days=3), seconds=36, created_by=AMINA.replace("amina", "jonas")
+    )
     breaker = (
         "ECS deployment circuit breaker: tasks failed to start (3 failed, the threshold is 3). "
         "Last failure: Essential container in task exited"
@@ -330,7 +361,14 @@ def world(tasks: int = 6, healthy: int = 4, *, quiet: bool = False) -> World:
         for i in range(3)
     ]  # fmt: skip
     for one in failed:
-        log(one, "starting web", "Traceback (most recent call last):", "KeyError: 'REDIS_URL'", source="stderr", complete=True)
+        log(
+            one,
+            "starting web",
+            "Traceback (most recent call last):",
+            "KeyError: 'REDIS_URL'",
+            source="stderr",
+            complete=True,
+        )
     last = deployment(revisions[12], at=now - timedelta(hours=4, minutes=21), seconds=38)
     old = [task(revisions[12], on=hosts[i % 3], under=last, age=15_600) for i in range(tasks)]
     new: list[Task] = []
@@ -339,13 +377,21 @@ def world(tasks: int = 6, healthy: int = 4, *, quiet: bool = False) -> World:
     else:
         current = deployment(revisions[13], "IN_PROGRESS", at=now - timedelta(seconds=108))
         new = [
-            task(revisions[13], on=hosts[i % 3], under=current, healthy=i < healthy, age=108 if i < healthy else 14)
+            task(
+                revisions[13],
+                on=hosts[i % 3],
+                under=current,
+                healthy=i < healthy,
+                age=108 if i < healthy else 14,
+            )
             for i in range(tasks)
         ]
         short = tasks - healthy
         if short:
             Service.objects.filter(pk=web.pk).update(
-                waiting=f"Waiting for {short} tasks to pass their health checks." if short > 1 else "Waiting for 1 task to pass its health checks."
+                waiting=f"Waiting for {short} tasks to pass their health checks."
+                if short > 1
+                else "Waiting for 1 task to pass its health checks."
             )
     log(old[0], "GET /healthz 200 0.8ms", "GET /products/42 200 3.1ms")
     event(web, "(service web) has reached a steady state.", 15_500)

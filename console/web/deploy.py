@@ -1,0 +1,115 @@
+"""The form that deploys a revision to a service, with what it would change beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from base.errors import AccessDenied, OperationError
+from console.web.deployment_form import DeploymentForm
+from console.web.forms import mark
+from console.web.page import caller, page
+from console.web.places import to_service
+from console.web.service_words import short_image
+from console.web.terms import drawn
+from services import operations, queries
+from services.lookup import split_definition
+from services.models import Service, ServiceRevision, TaskDefinition
+from services.taskdef.diff import diff
+
+_MOST_REVISIONS = 60  # offered; older ones by `?task_definition=`
+
+
+class DeployForm(DeploymentForm):
+    task_definition = forms.ChoiceField(label=gettext_lazy("Revision"))
+    force = forms.BooleanField(
+        label=gettext_lazy("Force a new deployment"),
+        required=False,
+        help_text=gettext_lazy(
+            "Replaces every task even when nothing differs, and looks up the image's name anew."
+        ),
+    )
+
+    field_order = ("task_definition", "force")
+
+
+@page
+def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
+    me = caller(request)
+    found = queries.describe_service(me, service=service, cluster=cluster)
+    current = _current(found)
+    asked = request.POST.get("task_definition") or request.GET.get("task_definition", "")
+    offered = _offered(request, current, asked)
+    chosen = next((row for row in offered if str(row) == asked), None) or (
+        offered[0] if offered else current.task_definition
+    )
+    initial = {
+        "task_definition": str(chosen),
+        "force": bool(request.GET.get("force")),
+        **DeploymentForm.initial_of(found),
+    }
+    form = DeployForm(request.POST or None, initial=initial)
+    form.fields["task_definition"].choices = [(str(row), _label(row, current)) for row in offered]  # type: ignore[attr-defined]
+    if request.method == "POST" and form.is_valid():
+        try:
+            operations.update_service(
+                me, service=service, cluster=cluster, **_parameters(found, form.cleaned_data)
+            )
+        except AccessDenied:
+            raise
+        except OperationError as error:
+            mark(form, error, {"taskDefinition": "task_definition", **DeploymentForm.PATHS})
+        else:
+            messages.success(
+                request, _("%(name)s: %(revision)s is asked for.") % {"name": service, "revision": chosen}
+            )
+            return redirect("service", cluster, service)
+    values = {
+        "form": form,
+        "service": found,
+        "current": current,
+        "chosen": chosen,
+        "changes": drawn(diff(current.task_definition.document, chosen.document)),
+        "crumbs": to_service(cluster, service, _("Deploy")),
+        "cli": f"aws ecs update-service --cluster {cluster} --service {service} --task-definition {chosen}",
+    }
+    return render(request, "web/service/deploy.html", values, status=400 if form.errors else 200)
+
+
+def _current(service: Service) -> ServiceRevision:
+    return ServiceRevision.objects.select_related("task_definition__family").get(
+        pk=operations.current_revision(service).pk
+    )
+
+
+def _offered(request: HttpRequest, current: ServiceRevision, asked: str) -> list[TaskDefinition]:
+    """ACTIVE revisions of the family asked for, or else of the one that runs; newest first."""
+    family = split_definition(asked)[0] if asked else current.task_definition.family.name
+    rows = queries.list_task_definitions(caller(request), family=family).order_by("-revision")
+    offered = list(rows[:_MOST_REVISIONS])
+    if asked and all(str(row) != asked for row in offered):
+        revision = split_definition(asked)[1]
+        offered += list(rows.filter(revision=revision)) if revision is not None else []
+    return offered
+
+
+def _label(row: TaskDefinition, current: ServiceRevision) -> str:
+    images = ", ".join(short_image(container["image"]) for container in row.containers[:3])
+    label = f"{row} · {images}"
+    return f"{label} · {_('runs now')}" if row.pk == current.task_definition_id else label
+
+
+def _parameters(service: Service, given: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "task_definition": given["task_definition"],
+        "force_new_deployment": given["force"],
+        **DeploymentForm.parameters_of(
+            given, service.deployment_configuration.get("deploymentCircuitBreaker")
+        ),
+    }

@@ -1,0 +1,123 @@
+"""The form that creates a service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from base import here
+from base.errors import AccessDenied, OperationError
+from clusters.queries import DEFAULT_CLUSTER, list_clusters
+from console.web.deployment_form import DeploymentForm
+from console.web.forms import mark
+from console.web.page import caller, may, page
+from console.web.parts import Crumb
+from console.web.places import place
+from console.web.service_words import short_image
+from services import operations, queries
+
+_MOST_OFFERED = 200
+_PLACEMENTS: dict[str, tuple[Any, list[dict[str, str]]]] = {
+    "": (gettext_lazy("Spread over availability zones"), []),
+    "instances": (gettext_lazy("Spread over instances"), [{"type": "spread", "field": "instanceId"}]),
+    "memory": (gettext_lazy("Fill instances, by memory"), [{"type": "binpack", "field": "memory"}]),
+    "cpu": (gettext_lazy("Fill instances, by CPU"), [{"type": "binpack", "field": "cpu"}]),
+    "random": (gettext_lazy("Anywhere, at random"), [{"type": "random"}]),
+}
+
+
+class CreateForm(DeploymentForm):
+    cluster = forms.ChoiceField(label=gettext_lazy("Cluster"))
+    service_name = forms.CharField(
+        label=gettext_lazy("Service name"),
+        max_length=255,
+        help_text=gettext_lazy("Letters, digits, hyphens and underscores. It cannot be changed later."),
+    )
+    task_definition = forms.CharField(
+        label=gettext_lazy("Task definition"),
+        help_text=gettext_lazy("family:revision, or a family for its newest revision."),
+        widget=forms.TextInput(attrs={"list": "definitions"}),
+    )
+    desired_count = forms.IntegerField(
+        label=gettext_lazy("Desired tasks"), min_value=0, max_value=operations.MOST_TASKS, initial=1
+    )
+    launch_type = forms.ChoiceField(
+        label=gettext_lazy("Launch type"), choices=[("EC2", "EC2"), ("FARGATE", "FARGATE")], initial="EC2"
+    )
+    placement = forms.ChoiceField(
+        label=gettext_lazy("Placement"),
+        choices=[(key, label) for key, (label, _strategy) in _PLACEMENTS.items()],
+        required=False,
+    )
+    distinct = forms.BooleanField(label=gettext_lazy("At most one task on each instance"), required=False)
+
+    FIELDS = {
+        "cluster": "cluster",
+        "serviceName": "service_name",
+        "service_name": "service_name",
+        "taskDefinition": "task_definition",
+        "desiredCount": "desired_count",
+        "launchType": "launch_type",
+        "placementStrategy": "placement",
+        **DeploymentForm.PATHS,
+    }
+
+
+@page
+def create(request: HttpRequest) -> HttpResponse:
+    me = caller(request)
+    clusters = list(list_clusters(me).values_list("name", flat=True)[:_MOST_OFFERED])
+    initial = {
+        "cluster": request.GET.get("cluster", DEFAULT_CLUSTER if DEFAULT_CLUSTER in clusters else ""),
+        "task_definition": request.GET.get("task_definition", ""),
+        "service_name": request.GET.get("task_definition", "").partition(":")[0],
+    }
+    form = CreateForm(request.POST or None, initial=initial)
+    form.fields["cluster"].choices = [(name, name) for name in clusters]  # type: ignore[attr-defined]
+    if request.method == "POST" and form.is_valid():
+        try:
+            made = operations.create_service(me, **_parameters(form.cleaned_data))
+        except AccessDenied:
+            raise
+        except OperationError as error:
+            mark(form, error, CreateForm.FIELDS)
+        else:
+            messages.success(
+                request,
+                _("The service %(name)s is created; its first deployment has begun.") % {"name": made},
+            )
+            return redirect("service", made.cluster.name, made.name)
+    values = {
+        "form": form,
+        "definitions": _definitions(request),
+        "may_create": may(
+            request, "ecs:CreateService", here.service_arn(str(initial["cluster"] or "*"), "*")
+        ),
+        "crumbs": [Crumb(_("Services"), place("services")), Crumb(_("Create"))],
+    }
+    return render(request, "web/service/create.html", values, status=400 if form.errors else 200)
+
+
+def _definitions(request: HttpRequest) -> list[tuple[str, str]]:
+    """Offered while one types: the newest registrations first."""
+    rows = queries.list_task_definitions(caller(request)).order_by("-registered_at")[:_MOST_OFFERED]
+    return [(str(row), ", ".join(short_image(c["image"]) for c in row.containers[:2])) for row in rows]
+
+
+def _parameters(given: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "cluster": given["cluster"],
+        "service_name": given["service_name"],
+        "task_definition": given["task_definition"].strip(),
+        "desired_count": given["desired_count"],
+        "launch_type": given["launch_type"],
+        "placement_strategy": _PLACEMENTS[given["placement"]][1],
+        "placement_constraints": [{"type": "distinctInstance"}] if given["distinct"] else [],
+        **DeploymentForm.parameters_of(given),
+    }
