@@ -49,20 +49,24 @@ class Census:
 
 
 def take_census(snapshot: Snapshot, now: datetime) -> Census:
+    silent = frozenset(i.id for i in snapshot.instances if not i.connected)
     live = tuple(t for t in snapshot.tasks if t.status.order < Status.DEPROVISIONING.order)
     active = tuple(t for t in live if not _leaves(t))
     running = [t for t in active if t.status is Status.RUNNING]
     unhealthy = frozenset(t.id for t in running if t.health is Health.UNHEALTHY and now >= _grace_ends(t, snapshot))
-    healthy = [t for t in running if t.id not in unhealthy and _is_healthy(t, snapshot, now)]
-    times = [_grace_ends(t, snapshot) for t in running if t.health is Health.UNHEALTHY]
-    times += [at for t in running if t.healthy_at is None and (at := _healthy_from(t, snapshot)) is not None]
+    # Once healthy, always healthy while not UNHEALTHY: an engine that restarts its probes (UNKNOWN for a while) or a
+    # clock that jumps back takes no task out of the count.
+    known = {t.id for t in running if t.healthy_at is not None} - unhealthy
+    coming = {t.id: at for t in running if t.healthy_at is None and (at := _healthy_from(t, snapshot, silent))}
+    new = tuple(key for key, at in coming.items() if at <= now and key not in unhealthy)
+    times = [*coming.values(), *(_grace_ends(t, snapshot) for t in running if t.health is Health.UNHEALTHY)]
     return Census(
         live=live,
         leaving=tuple(t for t in live if _leaves(t)),
         active=active,
-        healthy=frozenset(t.id for t in healthy),
+        healthy=frozenset(known.union(new)),
         unhealthy=unhealthy,
-        newly_healthy=tuple(t.id for t in healthy if t.healthy_at is None),
+        newly_healthy=new,
         changes_at=tuple(at for at in times if at > now),
     )
 
@@ -79,18 +83,13 @@ def _grace_ends(task: Task, snapshot: Snapshot) -> datetime:
     return _started(task) + seconds(snapshot.health_grace)
 
 
-def _is_healthy(task: Task, snapshot: Snapshot, now: datetime) -> bool:
-    # Once healthy, always healthy while not UNHEALTHY: an engine that restarts its probes (UNKNOWN for a while)
-    # or a clock that jumps back takes no task out of the count.
-    if task.healthy_at is not None:
-        return True
-    since = _healthy_from(task, snapshot)
-    return since is not None and now >= since
+def _healthy_from(task: Task, snapshot: Snapshot, silent: frozenset[str]) -> datetime | None:
+    """From when on a RUNNING task that never was healthy counts as healthy; None: not known yet.
 
-
-def _healthy_from(task: Task, snapshot: Snapshot) -> datetime | None:
-    """From when on a RUNNING task that never was healthy counts as healthy; None: not known yet."""
-    if task.health is Health.UNHEALTHY:
+    Not on an engine that does not answer (`silent`): what was healthy is still counted so, but nothing becomes
+    healthy unseen, or old tasks would be stopped for new ones that nobody has seen alive.
+    """
+    if task.health is Health.UNHEALTHY or task.instance in silent:
         return None
     revision = snapshot.revisions.get(task.revision)
     if revision is not None and revision.checks_health:

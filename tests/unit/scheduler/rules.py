@@ -77,6 +77,7 @@ def _marks(snapshot: Snapshot, made: Plan, now: datetime) -> None:
         task = by_id[action.task]
         assert (task.status, task.desired, task.healthy_at) == ("RUNNING", "RUNNING", None)
         assert task.health != "UNHEALTHY"
+        assert task.instance not in [i.id for i in snapshot.instances if not i.connected]
         if snapshot.revisions[task.revision].checks_health:
             assert task.health == "HEALTHY"
         else:

@@ -116,9 +116,9 @@ def test_random_is_the_same_for_the_same_seed() -> None:
 
 def test_a_thousand_tasks_on_two_hundred_instances() -> None:
     many = [instance(f"i{n:03}", cpu=4096, memory=8192, zone=f"z{n % 3}") for n in range(200)]
-    begun = time.perf_counter()
+    begun = time.process_time()
     counts = Counter(chosen(many, 1000))
-    assert time.perf_counter() - begun < 2  # about 0.3 s on one idle core
+    assert time.process_time() - begun < 2  # about 0.3 s on one idle core
     assert set(counts.values()) <= {4, 5, 6}
 
 

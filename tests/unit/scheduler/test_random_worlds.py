@@ -162,7 +162,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
 
 usual = settings(
     deadline=None,
-    max_examples=int(os.environ.get("SCHEDULER_EXAMPLES", "120")),
+    max_examples=int(os.environ.get("SCHEDULER_EXAMPLES", "80")),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

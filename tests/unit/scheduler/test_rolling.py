@@ -284,7 +284,7 @@ def test_a_thousand_tasks_are_planned_in_about_a_second() -> None:
 
     places = [instance(f"i{n:03}", zone=f"z{n % 3}") for n in range(200)]
     of = tuple(t for n in range(200) for t in tasks(f"o{n}-", 5, on=f"i{n:03}"))
-    begun = time.perf_counter()
+    begun = time.process_time()
     made = plan(snapshot(1000, of, percent=(50, 150), instances=places, deployment=deployment()), NOW)
     assert (len(started(made)), len(stopped(made))) == (500, 500)
-    assert time.perf_counter() - begun < 3  # about 0.5 s on one idle core
+    assert time.process_time() - begun < 3  # about 0.5 s on one idle core

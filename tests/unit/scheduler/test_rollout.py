@@ -277,6 +277,14 @@ def test_when_a_task_counts_as_healthy(what: str, checks: bool, of: dict[str, An
     assert (MarkHealthy("o") in made.actions) is marked
 
 
+def test_nothing_becomes_healthy_on_an_engine_that_does_not_answer() -> None:
+    places = [instance("i1"), instance("i2", connected=False)]
+    of = (*tasks("o", 1), task("n", "new", on="i2", started=100))
+    made = plan_now(1, of, instances=places, deployment=deployment())
+    assert made.of(MarkHealthy) == () and stopped(made) == []
+    assert MarkHealthy("n") in plan_now(1, of, instances=[instance("i1"), instance("i2")], deployment=deployment()).actions
+
+
 def test_once_healthy_it_stays_so_while_its_check_is_unknown() -> None:
     """An engine that was restarted begins its health checks anew."""
     revisions = {"old": revision("old", checks=True), "new": revision("new", checks=True)}

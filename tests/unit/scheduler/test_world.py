@@ -17,7 +17,7 @@ from tests.unit.scheduler.rules import check
 from tests.unit.scheduler.world import World
 
 ONE = os.environ.get("SCHEDULER_SEED")
-WORLDS = int(os.environ.get("SCHEDULER_WORLDS", "120"))
+WORLDS = int(os.environ.get("SCHEDULER_WORLDS", "80"))
 STEPS = 60
 BATCHES = 10  # tests, each of WORLDS / BATCHES seeds, so that they spread over processes
 GOOD = ("good", "mended")
