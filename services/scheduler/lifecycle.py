@@ -69,41 +69,15 @@ def _provision(facts: TaskFacts) -> Step:
     missing = tuple(c.name for c in facts.containers if not (c.pulled or c.started or c.pull_error))
     if missing:
         return Pull(missing)
-    if facts.needs_pause and facts.pause in (None, "created"):
-        return StartPause()
-    return Advance(Status.PENDING)
+    return _cannot_start(facts) or _essential_ended(facts) or _network_ended(facts) or _dead_end(facts, now)
 
 
-def _start_containers(facts: TaskFacts, now: datetime) -> Step:
-    """Start everything whose dependencies are satisfied; RUNNING when nothing startable is left."""
-    ready = startable(facts.containers)
-    if ready:
-        return Start(ready)
-    again = _restart(facts)
-    if again:
-        return again
-    why = waiting_for(facts.containers, now)
-    if why:
-        return Wait(earliest_timeout(facts.containers), why)
-    return Advance(Status.ACTIVATING if facts.needs_registration else Status.RUNNING)
-
-
-def _restart(facts: TaskFacts) -> Step | None:
-    names = tuple(c.name for c in facts.containers if should_restart(c))
-    return Restart(names) if names else None
-
-
-# ---- what ends a task --------------------------------------------------------------------------
-
-
-def _failure(facts: TaskFacts, now: datetime) -> Fail | None:
-    """Why the task cannot go on, or None. The first cause in time or order is the one named."""
-    if facts.resource_error:
-        return _fail(facts, StopCode.TASK_FAILED_TO_START, f"ResourceInitializationError: {facts.resource_error}")
-    if facts.needs_pause and facts.pause in ("exited", "gone"):
-        reason = "Essential container in task exited: the container that holds the task's network"
-        return _fail(facts, StopCode.ESSENTIAL_CONTAINER_EXITED, reason)
-    return _cannot_start(facts) or _essential_ended(facts) or _dead_end(facts, now)
+def _network_ended(facts: TaskFacts) -> Fail | None:
+    """Asked after the containers: where they ended together, a container's own end tells more."""
+    if not facts.needs_pause or facts.pause not in ("exited", "gone"):
+        return None
+    reason = "Essential container in task exited: the container that holds the task's network"
+    return _fail(facts, StopCode.ESSENTIAL_CONTAINER_EXITED, reason)
 
 
 def _cannot_start(facts: TaskFacts) -> Fail | None:

@@ -168,6 +168,7 @@ FAILURES: list[tuple[str, Step, Step]] = [
     ("the first of two", step("RUNNING", box("a", "exited", exit_code=143), box("b", "exited", exit_code=1, finished_at=at(190))), exited("b (exit code 1)")),
     ("all helpers ended", step("RUNNING", box("a", "exited", essential=False)), exited("a (exit code 0)")),
     ("the network's container ended", step("RUNNING", box("app", "running"), needs_pause=True, pause="exited"), exited("the container that holds the task's network")),
+    ("it ended with the container", step("RUNNING", box("app", "exited", exit_code=137, oom=True), needs_pause=True, pause="exited"), exited(f"app (exit code 137, {OOM})", ("app", OOM))),
     ("pull", step("PROVISIONING", box("app", pulled=False, pull_error="no such image x:1")), failed_to_start("CannotPullContainerError: no such image x:1", ("app", "CannotPullContainerError: no such image x:1"))),
     ("start", step("PENDING", box("app", "created", start_error="exec: not found")), failed_to_start("CannotStartContainerError: exec: not found", ("app", "CannotStartContainerError: exec: not found"))),
     ("network", step("PROVISIONING", resource_error="no free address"), failed_to_start("ResourceInitializationError: no free address")),
