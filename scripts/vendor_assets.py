@@ -75,7 +75,9 @@ def build_sprite(names: list[str], icons: Path) -> str:
         symbol_id = f"{bare}-filled" if style == "filled" else bare
         symbols.append(f'<symbol id="{symbol_id}" viewBox="0 0 24 24" {paint}>{inner}</symbol>')
     if missing:
-        raise AssetError(f"static/icons.txt names icons that @tabler/icons does not have: {', '.join(missing)}")
+        raise AssetError(
+            f"static/icons.txt names icons that @tabler/icons does not have: {', '.join(missing)}"
+        )
     return '<svg xmlns="http://www.w3.org/2000/svg">' + "".join(symbols) + "</svg>\n"
 
 
@@ -104,7 +106,10 @@ def installed_matches_lock(with_dev: bool) -> bool:
         if not location or (facts.get("dev") and not with_dev):
             continue
         manifest = ROOT / location / "package.json"
-        if not manifest.is_file() or json.loads(manifest.read_text("utf-8")).get("version") != facts["version"]:
+        if (
+            not manifest.is_file()
+            or json.loads(manifest.read_text("utf-8")).get("version") != facts["version"]
+        ):
             return False
     return True
 
@@ -152,7 +157,9 @@ def main() -> int:
     except AssetError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"static/vendor/ is ready ({len(FILES)} files, {len(icon_names(ICON_LIST.read_text('utf-8')))} icons)")
+    print(
+        f"static/vendor/ is ready ({len(FILES)} files, {len(icon_names(ICON_LIST.read_text('utf-8')))} icons)"
+    )
     return 0
 
 

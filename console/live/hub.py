@@ -11,7 +11,7 @@ import contextlib
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
 import redis.asyncio as redis
@@ -48,7 +48,7 @@ class Hub:
         self.connected: bool | None = None
 
     @contextlib.contextmanager
-    def listen(self, topics: Iterable[str]) -> Iterable[Listener]:  # type: ignore[misc]
+    def listen(self, topics: Iterable[str]) -> Iterator[Listener]:
         listener = Listener(topics, self.connected)
         self._listeners.add(listener)
         for topic in listener.topics:

@@ -20,8 +20,9 @@ from django.utils import timezone
 from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
-from console.web import containers, drawing, words
+from console.web import containers, drawing, links, words
 from console.web.context import strings as page_strings
 from console.web.icons import TONE_ICONS
 from console.web.icons import icon as draw_icon
@@ -242,7 +243,7 @@ def field(bound: BoundField, hint: str = "", placeholder: str = "", mono: bool =
     widget = bound.field.widget
     checkbox = isinstance(widget, CheckboxInput)
     css = "form-check-input" if checkbox else "form-select" if isinstance(widget, Select) else "form-control"
-    attrs: dict[str, str] = {
+    attrs: dict[str, str | bool] = {
         "class": " ".join([css, "mono" if mono else "", "is-invalid" if bound.errors else ""]).strip()
     }
     if placeholder:
@@ -322,6 +323,48 @@ register.simple_tag(containers.act)
 register.simple_block_tag(containers.confirm, takes_context=True)
 register.simple_block_tag(containers.empty, takes_context=True)
 register.tag("fragment", containers.fragment)
+
+
+@register.simple_tag
+def page_url(name: str, *args: object) -> str:
+    """The address of a page; empty where this release has none."""
+    return links.to(name, *args)
+
+
+@register.simple_tag
+def percent(part: float | None, whole: float) -> str:
+    """`40 %`."""
+    return f"{drawing.share(part, whole):.0f} %"
+
+
+@register.filter
+def face_word(face: str) -> str:
+    """Through which face something was done, in words."""
+    return {"console": _("console"), "rest": "REST", "aws": "AWS API", "system": "Slipway"}.get(face, face)
+
+
+@register.filter
+def result_word(result: str) -> str:
+    """An audit record's result, in words."""
+    return {"success": _("done"), "denied": _("denied"), "failed": _("failed")}.get(result, result)
+
+
+@register.filter
+def action_service(action: str) -> str:
+    """`ecs` of `ecs:UpdateService`."""
+    return action.partition(":")[0]
+
+
+@register.simple_tag
+def to_state(status: str) -> dict[str, str]:
+    """What a button posts to put something into `status`."""
+    return {"status": status}
+
+
+@register.simple_tag
+def service_cli(cluster: str) -> str:
+    """The command that creates a first service, for empty lists."""
+    return f"aws ecs create-service --cluster {cluster} --service-name web --task-definition web --desired-count 2"
 
 
 @register.filter

@@ -9,14 +9,16 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
 
 from access.registry import Caller
-from base.errors import OperationError
+from base.errors import AccessDenied, OperationError
 from console.web import errors
 from console.web.parts import May
 
@@ -61,6 +63,21 @@ def page(
             return errors.refusal(request, error)
 
     return answer
+
+
+def attempt(
+    request: HttpRequest, work: Callable[[], object], said: str, *, done: str, failed: str
+) -> HttpResponseBase:
+    """Do `work`, say so and go to `done`. A refusal is said on `failed`; a missing permission has its own page."""
+    try:
+        work()
+    except AccessDenied:
+        raise
+    except OperationError as error:
+        messages.error(request, str(error))
+        return redirect(failed or "/")
+    messages.success(request, said)
+    return redirect(done or "/")
 
 
 def wanted(request: HttpRequest, *names: str) -> bool:

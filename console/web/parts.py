@@ -150,7 +150,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One task on the map. `colour` is 0 to 5, one per service; used figures are None when unknown."""
+    """One task on the map. `colour` is 0 to 7, one per service; used figures are None when unknown."""
 
     title: str
     url: str

@@ -8,11 +8,36 @@ from __future__ import annotations
 from django.conf import settings
 from django.urls import URLPattern, path
 
-from console.web import session
+from console.web import (
+    audit,
+    clusters,
+    instances,
+    overview,
+    search,
+    service_list,
+    session,
+    task_list,
+    urls_services,
+)
 
 urlpatterns: list[URLPattern] = [
     path("sign-in/", session.sign_in, name="sign-in"),
     path("sign-out/", session.sign_out, name="sign-out"),
+    path("", overview.overview, name="overview"),
+    path("search/", search.search, name="search"),
+    path("clusters/", clusters.clusters, name="clusters"),
+    path("create-cluster/", clusters.create, name="cluster-new"),
+    path("clusters/<str:cluster>/", clusters.cluster, name="cluster"),
+    path("clusters/<str:cluster>/delete/", clusters.delete, name="cluster-delete"),
+    path("services/", service_list.services, name="services"),
+    path("tasks/", task_list.tasks, name="tasks"),
+    path("instances/", instances.instances, name="instances"),
+    path("register-instance/", instances.register, name="instance-register"),
+    path("clusters/<str:cluster>/instances/<str:instance>/", instances.instance, name="instance"),
+    path("clusters/<str:cluster>/instances/<str:instance>/state/", instances.set_state, name="instance-state"),
+    path("clusters/<str:cluster>/instances/<str:instance>/deregister/", instances.deregister, name="instance-deregister"),
+    path("audit/", audit.audit, name="audit"),
+    *urls_services.urlpatterns,
 ]
 
 if settings.DEBUG:
