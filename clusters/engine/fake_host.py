@@ -19,7 +19,7 @@ from typing import Literal
 
 from .errors import EngineError, EngineUnavailable, StartFailed
 from .fake_network import FakeNetwork
-from .fake_world import Behaviour, Call, Clock, FakeClock, Fault, SystemClock
+from .fake_world import Behaviour, Call, Clock, FakeClock, Fault, Published, SystemClock, manifest_digest
 from .port import (
     ContainerSpec,
     ContainerState,
@@ -82,15 +82,6 @@ class FakeContainer:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """An image in the fake registry."""
-
-    behaviour: Behaviour
-    auth: tuple[str, str] | None = None
-    error: EngineError | None = None
-
-
 class FakeHost:
     """Set it up with add_image, publish, occupy_port; trouble it with fail, go_down, restart, end_container."""
 
@@ -130,17 +121,24 @@ class FakeHost:
     # setting it up ---------------------------------------------------------------------------
 
     def add_image(
-        self, reference: str, behaviour: Behaviour | None = None, *, from_registry: bool = False
+        self,
+        reference: str,
+        behaviour: Behaviour | None = None,
+        *,
+        from_registry: bool = False,
+        published: Published | None = None,
     ) -> ImageInfo:
-        """Have the image on the host. `from_registry`: with a repo digest, as after a pull."""
+        """Have the image on the host. `from_registry`: with a repo digest, as after a pull (of `published`)."""
         repository, tag = split_reference(reference)
         key = f"{repository}:{tag}"
+        what = published.tag + published.content if published is not None and published.tag else key
         with self.lock:
-            image_id = "sha256:" + self.hex_of("image", key)
-            digests = (f"{repository}@sha256:{self.hex_of('manifest', key)}",) if from_registry else ()
+            image_id = "sha256:" + self.hex_of("image", what)
+            digests = (f"{repository}@{manifest_digest(what)}",) if from_registry else ()
             info = ImageInfo(
                 image_id, digests[0] if digests else image_id, digests, 2_000_000, self.clock.now()
             )
+            self._keep_untagged(key, info)
             self.images[key] = info
             if behaviour is not None or key not in self._behaviours:
                 self._behaviours[key] = behaviour or Behaviour()
@@ -153,10 +151,23 @@ class FakeHost:
         *,
         auth: tuple[str, str] | None = None,
         error: EngineError | None = None,
+        content: str = "",
     ) -> None:
         """Put an image into the registry, to be pulled; with `auth` only with those credentials,
-        with `error` never."""
-        self.registry[":".join(split_reference(reference))] = Published(behaviour or Behaviour(), auth, error)
+        with `error` never. Another `content` under the same tag moves the tag to another digest; both digests can
+        be pulled."""
+        repository, tag = split_reference(reference)
+        key = f"{repository}:{tag}"
+        published = Published(behaviour or Behaviour(), auth, error, key, content)
+        self.registry[key] = published
+        self.registry[f"{repository}:{manifest_digest(key + content)}"] = published
+
+    def _keep_untagged(self, key: str, new: ImageInfo) -> None:
+        """What the tag named before stays, reachable by digest and id."""
+        old = self.images.get(key)
+        if old is not None and old.id != new.id:
+            self.images[old.id] = old
+            self._behaviours[old.id] = self._behaviours.pop(key, Behaviour())
 
     def behave(self, reference: str, behaviour: Behaviour) -> None:
         """Containers of this image created from now on behave so."""

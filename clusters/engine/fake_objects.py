@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .errors import ImageNotFound, InvalidRequest, PullDenied, PullFailed
 from .fake_client import FakeClient, operation
-from .fake_world import Behaviour
+from .fake_world import Published
 from .port import LABEL_INSTALLATION, ImageInfo, NetworkSpec, NetworkState, PullProgress
 from .translate_spec import owned
 from .translate_state import is_reference, split_reference
@@ -33,7 +33,7 @@ class FakeObjects(FakeClient):
             raise PullDenied(f"pull access denied for {reference}: no basic auth credentials")
         if published is not None and published.error is not None:
             raise published.error
-        return self._pulling(reference, published.behaviour if published else None)
+        return self._pulling(reference, published)
 
     @operation
     def import_image(self, tar: bytes, reference: str, changes: Sequence[str] = ()) -> ImageInfo:
@@ -103,7 +103,7 @@ class FakeObjects(FakeClient):
                 raise InvalidRequest(f"remove {name}: volume is in use")
             del host.volumes[name]
 
-    def _pulling(self, reference: str, behaviour: Behaviour | None) -> Iterator[PullProgress]:
+    def _pulling(self, reference: str, published: Published | None) -> Iterator[PullProgress]:
         size = 2_000_000
         yield PullProgress(f"Pulling from {split_reference(reference)[0]}", 0, 0)
         for done in (0, size // 2, size):
@@ -111,5 +111,6 @@ class FakeObjects(FakeClient):
                 raise PullFailed("The pull broke off.")
             yield PullProgress("Downloading", done, size)
         with self.host.lock:
-            self.host.add_image(reference, behaviour, from_registry=True)
+            behaviour = published.behaviour if published else None
+            self.host.add_image(reference, behaviour, from_registry=True, published=published)
         yield PullProgress("Pull complete", size, size)

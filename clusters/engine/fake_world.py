@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -108,3 +109,19 @@ class Call:
     time: datetime
     operation: str
     subject: str
+
+
+def manifest_digest(what: str) -> str:
+    """The same on every host: it is the registry's."""
+    return "sha256:" + hashlib.sha256(f"manifest/{what}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """An image in the fake registry."""
+
+    behaviour: Behaviour
+    auth: tuple[str, str] | None = None
+    error: EngineError | None = None
+    tag: str = ""  # repository:tag
+    content: str = ""  # what distinguishes it from what the tag named before
