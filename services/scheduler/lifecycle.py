@@ -69,6 +69,37 @@ def _provision(facts: TaskFacts) -> Step:
     missing = tuple(c.name for c in facts.containers if not (c.pulled or c.started or c.pull_error))
     if missing:
         return Pull(missing)
+    if facts.needs_pause and facts.pause in (None, "created"):
+        return StartPause()
+    return Advance(Status.PENDING)
+
+
+def _start_containers(facts: TaskFacts, now: datetime) -> Step:
+    """Start everything whose dependencies are satisfied; RUNNING when nothing startable is left."""
+    ready = startable(facts.containers)
+    if ready:
+        return Start(ready)
+    again = _restart(facts)
+    if again:
+        return again
+    why = waiting_for(facts.containers, now)
+    if why:
+        return Wait(earliest_timeout(facts.containers), why)
+    return Advance(Status.ACTIVATING if facts.needs_registration else Status.RUNNING)
+
+
+def _restart(facts: TaskFacts) -> Step | None:
+    names = tuple(c.name for c in facts.containers if should_restart(c))
+    return Restart(names) if names else None
+
+
+# ---- what ends a task --------------------------------------------------------------------------
+
+
+def _failure(facts: TaskFacts, now: datetime) -> Fail | None:
+    """Why the task cannot go on, or None. The first cause in time or order is the one named."""
+    if facts.resource_error:
+        return _fail(facts, StopCode.TASK_FAILED_TO_START, f"ResourceInitializationError: {facts.resource_error}")
     return _cannot_start(facts) or _essential_ended(facts) or _network_ended(facts) or _dead_end(facts, now)
 
 
