@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db.models import F
 
+from access import audit
 from access.registry import Caller, Need, Params, operation
 from base import clock, here, live
 from base.errors import ClientError
@@ -79,6 +80,7 @@ def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> 
         tags=tags,
         registered_by=caller.arn,
     )
+    audit.note_resource(row.arn)
     live.publish("task-definitions", f"taskdef:{family.name}")
     return row
 
