@@ -78,8 +78,11 @@ def ensure_redis() -> str:
 
 
 def build(context: Path, name: str, *arguments: str) -> None:
-    """docker build with the classic builder, and no network inside."""
+    """docker build with the classic builder, and no network inside. An image that had the name before goes."""
+    before = docker("images", "-q", name).stdout.strip()
     docker("build", "--network", "none", "-t", name, *arguments, str(context), env={"DOCKER_BUILDKIT": "0"})
+    if before and before != docker("images", "-q", name).stdout.strip():
+        docker("rmi", before, check=False)
 
 
 def docker(
