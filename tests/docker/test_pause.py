@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,10 +90,11 @@ def test_the_cpu_limit_of_the_pause_container_holds_for_all_together(
     time.sleep(0.5)
     seconds, used = _cpu_used(engine, burners, 4.0)
     assert used / seconds <= 0.25 * 1.2
-    assert used / seconds >= 0.05, "they do burn"
-    alone = run(images.reference("burner"))
-    seconds, free = _cpu_used(engine, [alone], 2.0)
-    assert free / seconds > used / seconds, "without the parent it takes more"
+    # Not because the machine was busy with something else: the kernel held them back.
+    facts = dict(
+        line.split() for line in Path(f"/sys/fs/cgroup/cpu{parent}/cpu.stat").read_text().splitlines()
+    )
+    assert int(facts["nr_throttled"]) > 0
 
 
 def _cpu_used(engine: Engine, containers: list[str], during: float) -> tuple[float, float]:
