@@ -62,7 +62,7 @@ class Budget:
         return len(self._healthy) + len(self._ailing)
 
     def allows(self, tasks: Iterable[Task], floor: int) -> bool:
-        """Whether all of these, each to be replaced, may go while `floor` still serve."""
+        """Whether all of these, each to be replaced, may go while `floor` still serve. What serves nobody may."""
         ids = {task.id for task in tasks}
         healthy, ailing = len(ids & self._healthy), len(ids & self._ailing)
         if healthy and self.healthy - healthy < floor:

@@ -3,9 +3,9 @@
 Called by `plan` with the goal that `rollout` decided. The same arithmetic serves rolling deployments, scaling,
 draining instances and healing: each of them is a crew of which some stay and some are replaced.
 
-The order is: stop what serves nobody; start what is missing, within maximumPercent and the room there is; stop
-what is replaced as far as the desired number stays healthy; and only where no room is left to start first, stop
-down to minimumHealthyPercent.
+The order is: stop what failed and what is too much; start what is missing, within maximumPercent and the room there
+is; stop what is replaced: what serves nobody at once, the rest as far as the desired number stays healthy; and only
+where no room is left to start first, stop down to minimumHealthyPercent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from services.scheduler.model import (
     Revision,
     Snapshot,
     StartTask,
-    Status,
     StopCode,
     StopTask,
     Task,
@@ -63,7 +62,6 @@ class Reconciler:
     def run(self) -> Outcome:
         self._stop_failed()
         self._stop_surplus()
-        self._stop_those_not_running()
         missing = max(0, self.limits.desired - len(self.crew.stay))
         allowed = self._start(missing)
         self._stop_down_to(self.limits.desired)
@@ -142,15 +140,10 @@ class Reconciler:
         )
         return tuple(by_id[key] for key in chosen)
 
-    def _stop_those_not_running(self) -> None:
-        """Tasks to be replaced that have not even started: they serve nobody."""
-        for task in self.crew.replace:
-            if task.status.order < Status.RUNNING.order:
-                self._replace(task)
-
     def _stop_down_to(self, floor: int, most: int | None = None) -> None:
-        """Stop tasks to be replaced while `floor` still serve. First those that are not healthy, then healthy ones
-        by placement. `most`: to make room for so many, so only where the engine answers and the room comes soon."""
+        """Stop tasks to be replaced while `floor` still serve. First those that are not healthy (any that have not
+        even started: they serve nobody), then healthy ones by placement. `most`: to make room for so many, so only
+        where the engine answers and the room comes soon."""
         left = len(self.crew.replace) if most is None else most
         ailing, healthy = self._to_replace(reachable=most is not None)
         for task in ailing:

@@ -55,6 +55,7 @@ ROLLING: list[tuple[str, int, tuple[int, int], tuple[Any, ...], int, set[str]]] 
     ("half the room: the other half is made, down to the minimum", 10, (50, 100), tasks("o", 10), 0, {"o9", "o8", "o7", "o6", "o5"}),
     ("no more is stopped than room is missing", 10, (0, 150), tasks("o", 10), 5, {"o9", "o8", "o7", "o6", "o5"}),
     ("what is on its way down makes the room already", 4, (50, 100), tasks("o", 2) + tasks("x", 2, desired="STOPPED"), 0, set()),
+    ("and only the rest is made", 4, (0, 150), tasks("o", 3) + tasks("x", 2, desired="STOPPED"), 1, {"o2"}),
     ("tasks being stopped count towards the maximum", 2, (50, 100), tasks("o", 1) + tasks("x", 1, desired="STOPPED"), 0, set()),
     ("tasks being removed do not", 2, (50, 100), (*tasks("o", 1), task("x", "old", "DEPROVISIONING", desired="STOPPED")), 1, set()),
     ("one task, 0 and 100: stop, then start", 1, (0, 100), tasks("o", 1), 0, {"o0"}),
@@ -113,6 +114,7 @@ SCALING: list[tuple[str, int, tuple[Any, ...], int, set[str]]] = [
     ("in: those of another revision go first", 2, tasks("n", 2, "new") + tasks("o", 2), 0, {"n0", "n1"}),
     ("in: but healthy ones of another stay before own ones that are not", 1, (*tasks("n", 1, "new"), task("p", status="PENDING")), 0, {"p"}),
     ("in: protected ones never", 1, tasks("p", 2, protected=True) + tasks("o", 1), 0, {"o0"}),
+    ("in: healthy ones do not go for protected ones that are not healthy yet", 2, tasks("o", 2) + tasks("p", 2, healthy=False, started=990, protected=True), 0, set()),
     ("any revision counts without a deployment", 3, tasks("n", 2, "new") + tasks("o", 1), 0, set()),
     ("within the maximum", 4, tasks("x", 4, desired="STOPPED") + tasks("o", 1), 3, set()),
     ("not beyond the maximum", 2, tasks("x", 4, desired="STOPPED") + tasks("o", 1), 0, set()),
@@ -227,6 +229,21 @@ def test_room_is_made_where_it_lets_a_task_in() -> None:
     of = (task("x", on="i1", healthy=150), task("y0", on="i2", healthy=150), task("y1", on="i2", healthy=150))
     made = plan_now(3, of, percent=(33, 200), revisions=revisions, instances=places, deployment=deployment())
     assert (started(made), set(stopped(made))) == ([], {"y0", "y1"})
+
+
+def test_room_that_this_plan_gives_away_is_not_counted_twice() -> None:
+    revisions = {key: revision(key, cpu=512) for key in ("old", "new")}
+    half = instance("i1", cpu=1024, cpu_reserved=512)
+    made = plan_now(2, tasks("o", 1), percent=(0, 200), revisions=revisions, instances=[half], deployment=deployment())
+    assert (started(made), stopped(made)) == (["new"], ["o0"])
+
+
+def test_new_tasks_are_spread_among_those_that_stay() -> None:
+    """Old ones on i1 and i2 do not count, for they will go; the new one on i1 does."""
+    places = [instance("i1", zone="a"), instance("i2", zone="b")]
+    of = (task("n", "new", on="i1", healthy=150), *tasks("o", 2, on="i2"))
+    made = plan_now(2, of, instances=places, deployment=deployment())
+    assert [a.instance for a in made.actions if hasattr(a, "instance")] == ["i2"]
 
 
 def test_no_task_is_stopped_for_room_that_does_not_suffice() -> None:

@@ -82,6 +82,13 @@ def test_completion(what: str, desired: int, of: tuple[Any, ...], complete: bool
         assert SetSteady(True) in made.actions
 
 
+def test_a_completed_deployment_heals_from_its_own_revision_at_once() -> None:
+    places = [instance("i1", status="DRAINING"), instance("i2")]
+    made = plan_now(1, tasks("n", 1, "new"), instances=places, deployment=deployment())
+    assert [m.status for m in moved(made)] == ["SUCCESSFUL"]
+    assert started(made) == ["new"]
+
+
 def test_going_back_completes_as_a_rollback() -> None:
     back = deployment("ROLLBACK_IN_PROGRESS", rollback="old", rollback_started_at=at(900))
     made = plan_now(2, tasks("o", 2), deployment=back)

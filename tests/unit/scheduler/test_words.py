@@ -51,6 +51,7 @@ def test_stops_are_said_each_time() -> None:
 
 WAITING: list[tuple[str, dict[str, Any], str]] = [
     ("nothing", {"desired": 2, "of": tasks("o", 2)}, ""),
+    ("starts of this plan", {"desired": 3}, "Waiting for 3 tasks to start."),
     ("starts", {"desired": 2, "of": (*tasks("o", 1), task("p", status="PENDING"))}, "Waiting for 1 task to start."),
     ("health, one", {"desired": 1, "of": (task("o"),), "revisions": {"old": revision("old", checks=True)}}, "Waiting for 1 task to pass its health checks."),
     ("health, two", {"desired": 2, "of": (task("o"), task("p")), "revisions": {"old": revision("old", checks=True)}}, "Waiting for 2 tasks to pass their health checks."),
