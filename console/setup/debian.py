@@ -87,6 +87,7 @@ DEV_NEEDS = (
     Need("the compose file's test", ("docker-compose",), _program("docker-compose")),
     Need("hosts in network namespaces", ("iproute2",), _program("ip")),
     Need("certificates of test engines", ("openssl",), _program("openssl")),
+    Need("image pulls in tests", ("docker-registry",), _program("docker-registry")),
 )
 
 
