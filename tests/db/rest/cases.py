@@ -1,0 +1,168 @@
+"""Every method of every address, once: what is sent, and what a caller who may everything is answered.
+
+`{name}` in a path or a body is filled from the scene, see `Scene`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from access.models import Group, Policy, Token, User
+from base import here
+from services.models import TaskDefinition
+from tests import factories
+from tests.factories import World
+
+DOCUMENT = {
+    "family": "api",
+    "containerDefinitions": [{"name": "api", "image": "api:1", "memory": 64}],
+    "tags": {"team": "shop"},
+}
+POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ecs:List*", "Resource": "*"}]}
+
+
+@dataclass(frozen=True)
+class Case:
+    """`wrong`: a body or query that is refused with 400 and names the field `field`."""
+
+    method: str
+    path: str
+    status: int
+    body: Any = None
+    wrong: Any = None
+    field: str = ""
+
+
+_S = "clusters/production/services/web"
+READS = [
+    Case("GET", path, 200)
+    for path in (
+        "clusters",
+        "clusters/production",
+        "container-instances",
+        "clusters/production/container-instances",
+        "clusters/production/container-instances/{instance}",
+        "task-definition-families",
+        "task-definitions",
+        "task-definitions/web:12",
+        "task-definitions/web:12/compare?to=web:13",
+        "services",
+        "clusters/production/services",
+        _S,
+        f"{_S}/events",
+        f"{_S}/logs",
+        f"{_S}/revisions",
+        f"{_S}/rollback",
+        f"{_S}/deployments",
+        "deployments/{deployment}",
+        "tasks",
+        "clusters/production/tasks",
+        "clusters/production/tasks/{task}",
+        "clusters/production/tasks/{task}/logs",
+        "tags?resourceArn={service_arn}",
+        "me",
+        "users",
+        "users/amina",
+        "users/amina/tokens",
+        "groups",
+        "groups/team",
+        "policies",
+        "policies/mine",
+        "audit",
+    )
+]
+WRITES = [
+    Case("POST", "clusters", 201, {"clusterName": "blue"}, {"clusterName": "no spaces"}, "clusterName"),
+    Case("DELETE", "clusters/empty", 200),
+    Case(
+        "POST", "clusters/empty/container-instances", 201,
+        {"url": "unix:///var/run/other.sock", "tags": {"a": "b"}}, {"url": "http://host"}, "url",
+    ),
+    Case(
+        "PATCH", "clusters/production/container-instances/{instance}", 200,
+        {"status": "DRAINING"}, {"status": "GONE"}, "status",
+    ),
+    Case("DELETE", "clusters/production/container-instances/{instance}?force=true", 200),
+    Case("POST", "task-definitions", 201, DOCUMENT, {"family": "api", "containerDefinitions": []}, "containerDefinitions"),
+    Case("DELETE", "task-definitions/web:10", 200),
+    Case(
+        "POST", "clusters/production/services", 201,
+        {"serviceName": "api", "taskDefinition": "web:13", "desiredCount": 0},
+        {"serviceName": "api", "taskDefinition": "web:13", "desiredCount": -1}, "desiredCount",
+    ),
+    Case("PATCH", _S, 200, {"desiredCount": 7}, {"desiredCount": "7"}, "desiredCount"),
+    Case("DELETE", f"{_S}?force=true", 200),
+    Case("POST", f"{_S}/rollback", 201, {}, {"too": "1"}, "too"),
+    Case("POST", "deployments/{deployment}/stop", 200, {"stopType": "ABORT"}, {"stopType": "HALT"}, "stopType"),
+    Case("POST", "clusters/production/tasks", 200, {"taskDefinition": "web:13"}, {"taskDefinition": "web:13", "count": 11}, "count"),
+    Case("POST", "clusters/production/tasks/{task}/stop", 200, {"reason": "stuck"}, {"reason": 1}, "reason"),
+    Case("POST", "tags", 200, {"resourceArn": "{service_arn}", "tags": {"a": "b"}}, {"resourceArn": "{service_arn}"}, "tags"),
+    Case("DELETE", "tags?resourceArn={service_arn}&tagKeys=team&tagKeys=other", 200),
+    Case(
+        "PUT", "me/password", 204,
+        {"currentPassword": "correct horse battery", "newPassword": "another long phrase"},
+        {"currentPassword": "wrong", "newPassword": "another long phrase"}, "currentPassword",
+    ),
+    Case("POST", "users", 201, {"username": "jonas", "groups": ["deployer"]}, {"username": "no spaces"}, "username"),
+    Case("PATCH", "users/amina", 200, {"displayName": "Amina"}, {"email": "nowhere"}, "email"),
+    Case("DELETE", "users/amina", 204),
+    Case("POST", "users/sleeper/activate", 200, {}, {"now": True}, "now"),
+    Case("POST", "users/amina/deactivate", 200, {}, {"now": True}, "now"),
+    Case("PUT", "users/amina/password", 204, {"password": "another long phrase"}, {"password": "short"}, "password"),
+    Case("POST", "users/amina/tokens", 201, {"name": "ci", "expiresInDays": 30}, {"name": "ci", "expiresInDays": 0}, "expiresInDays"),
+    Case("DELETE", "users/amina/tokens/laptop", 204),
+    Case("POST", "groups", 201, {"group": "shop", "policies": ["mine"]}, {"group": "shop", "scope": ["web"]}, "scope[0]"),
+    Case("PATCH", "groups/team", 200, {"description": "The team."}, {"description": 3}, "description"),
+    Case("DELETE", "groups/team", 204),
+    Case("PUT", "groups/team/members/sleeper", 204, {}, {"x": 1}, "x"),
+    Case("DELETE", "groups/team/members/amina", 204),
+    Case("PUT", "groups/team/policies/free", 204, {}, {"x": 1}, "x"),
+    Case("DELETE", "groups/team/policies/mine", 204),
+    Case("PUT", "policies/new", 200, {"document": POLICY}, {"document": {"Statement": [{"Effect": "Maybe"}]}}, "document.Statement[0].Effect"),
+    Case("DELETE", "policies/free", 204),
+]  # fmt: skip
+
+
+@dataclass
+class Scene:
+    """What the cases speak of."""
+
+    names: dict[str, str]
+
+    @classmethod
+    def of(cls, world: World) -> Scene:
+        factories.cluster("empty")
+        mine = Policy.objects.create(name="mine", document=POLICY)
+        Policy.objects.create(name="free", document=POLICY)
+        team = Group.objects.create(name="team")
+        amina = User.objects.create_user("amina", "correct horse battery")
+        User.objects.create_user("sleeper", is_active=False)
+        team.members.add(amina)
+        team.policies.add(mine)
+        Token.objects.create(user=amina, name="laptop", prefix="slp_x", digest="0" * 64)
+        assert TaskDefinition.objects.filter(revision=10).exists()
+        return cls(
+            {
+                "instance": world.instances[0].pk,
+                "deployment": world.deployment.pk,
+                "task": world.new[0].pk,
+                "service_arn": here.service_arn("production", "web"),
+            }
+        )
+
+    def url(self, case: Case) -> str:
+        return "/api/v1/" + self._filled(case.path)
+
+    def body(self, given: Any) -> Any:
+        return json.loads(self._filled(json.dumps(given)))
+
+    def _filled(self, text: str) -> str:
+        for name, value in self.names.items():
+            text = text.replace("{" + name + "}", value)
+        return text
+
+
+def name_of(case: Case) -> str:
+    return f"{case.method} {case.path}"
