@@ -19,6 +19,7 @@ let bannerTimer = 0;
 let hiddenTimer = 0;
 let gatherTimer = 0;
 let fetching = false;
+let failures = 0;
 const dirty = new Set();
 const listeners = new Map();
 
@@ -138,11 +139,14 @@ async function fetchDirty() {
     if (response.status === 404 || response.status === 403) return gone();
     if (!response.ok) throw new Error(String(response.status));
     const text = await response.text();
+    failures = 0;
     // The address may have changed meanwhile (a search, say): what answers the old one is of no use.
     if (asked === location.pathname + location.search) await place(text, names);
   } catch {
     for (const name of names) dirty.add(name);
-    setTimeout(plan, 2500);
+    // At once the first time: browsers drop requests when any network interface changes, and containers do that.
+    failures += 1;
+    setTimeout(plan, Math.min(300 * 2 ** failures, 10000));
     return;
   } finally {
     fetching = false;

@@ -1,12 +1,13 @@
 // The log viewer. The server pages; the page holds at most MOST lines, whatever the log's length.
 // GET <data-log>?before=|after=<cursor>&limit=&q=&task=&container= answers
-//   {"lines": [{"c": cursor, "t": ms, "m": text, "from": "web", "err": false}, ...], "older": bool}, oldest line first.
+//   {"lines": [{"c": cursor, "t": ms, "m": text, "from": "web", "err": false}, ...], "older": bool, "open": bool},
+// oldest line first; `open`: more may still come.
 import { debounce, lang, make, remembered, say } from "./page.js";
 import { isBroken, renew, watch } from "./live.js";
 
 const MOST = 5000;
 const PAGE = 500;
-const POLL = 4000; // only while the live stream is broken or there is no topic
+const POLL = 2000; // while containers still speak (asking has their newest lines fetched), or the live stream is broken
 const ANSI = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
 
 // 11-22 14:03:41.250: sortable, the same width on every line.
@@ -26,6 +27,7 @@ class Log {
     this.utc = remembered.get("log-zone") !== "local";
     this.first = this.last = null;
     this.older = false;
+    this.open = true;
     this.unseen = 0;
     this.count = 0;
     this.busy = null;
@@ -47,7 +49,9 @@ class Log {
   async ask(extra) {
     const response = await fetch(this.url({ limit: PAGE, ...extra }), { headers: { Accept: "application/json" } });
     if (!response.ok) throw new Error(String(response.status));
-    return response.json();
+    const answer = await response.json();
+    this.open = answer.open ?? false;
+    return answer;
   }
 
   /** From the end, afresh. */
@@ -272,7 +276,7 @@ class Log {
       watch(topic, debounce(() => this.more(), 150));
       renew();
     }
-    setInterval(() => { if (this.root.isConnected && !document.hidden && (!topic || isBroken())) this.more(); }, POLL);
+    setInterval(() => { if (this.root.isConnected && !document.hidden && ((this.open && this.following) || !topic || isBroken())) this.more(); }, POLL);
     document.addEventListener("visibilitychange", () => { if (!document.hidden) this.more(); });
   }
 }
