@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 
 from base.errors import invalid
 from telemetry.models import LogEvent, LogStream
@@ -32,10 +32,11 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """`lines` oldest first; `older`: there are lines before the first one."""
+    """`lines` oldest first; `older`: there are lines before the first one; `open`: more may still come."""
 
     lines: tuple[Line, ...]
     older: bool
+    open: bool = True
 
 
 def streams_of_task(task_id: str, container: str = "") -> QuerySet[LogStream]:
@@ -58,23 +59,23 @@ def read(
     At most five queries. Raises InvalidParameter for a cursor that is none.
     """
     limit = max(1, min(limit, LONGEST_PAGE))
-    chosen, newest = _chosen(streams)
+    chosen, newest, open_ = _chosen(streams)
     if newest is None:
-        return LogPage((), False)
+        return LogPage((), False, open_)
     rows = _rows(chosen, query)
     if after:
         found = list(rows.filter(_beyond(after, "gt")).order_by("at", "id")[:limit])
-        return LogPage(tuple(map(_line, found)), True)
+        return LogPage(tuple(map(_line, found)), True, open_)
     if before:
         rows = rows.filter(_beyond(before, "lt"))
         newest = _moment(before)[0]
     found = _newest(rows, newest, limit + 1)
-    return LogPage(tuple(map(_line, reversed(found[:limit]))), len(found) > limit)
+    return LogPage(tuple(map(_line, reversed(found[:limit]))), len(found) > limit, open_)
 
 
 def everything(streams: QuerySet[LogStream], *, query: str = "", most: int = 100_000) -> Iterator[Line]:
     """The newest `most` lines, oldest first, a batch at a time."""
-    chosen, _ = _chosen(streams)
+    chosen, _, _ = _chosen(streams)
     rows = _rows(chosen, query)
     cut = list(rows.order_by("-at", "-id").values_list("at", "id")[most - 1 : most])
     if cut:
@@ -94,13 +95,12 @@ def last_lines(task_ids: list[str]) -> dict[str, str]:
     return {task_id: last for task_id, last in rows if last}
 
 
-def _chosen(streams: QuerySet[LogStream]) -> tuple[list[int], datetime | None]:
-    rows = list(
-        streams.exclude(collected_until=None)
-        .order_by("-collected_until", "-id")
-        .values_list("id", "collected_until")[:MOST_STREAMS]
-    )
-    return [pk for pk, _ in rows], rows[0][1] if rows else None
+def _chosen(streams: QuerySet[LogStream]) -> tuple[list[int], datetime | None, bool]:
+    """The newest streams, the time of the newest line of all, and whether any of them may still grow."""
+    newest_first = streams.order_by(F("collected_until").desc(nulls_first=True), "-id")
+    rows = list(newest_first.values_list("id", "collected_until", "complete")[:MOST_STREAMS])
+    newest = max((until for _, until, _ in rows if until is not None), default=None)
+    return [pk for pk, _, _ in rows], newest, not rows or not all(complete for _, _, complete in rows)
 
 
 def _rows(streams: list[int], query: str) -> QuerySet[LogEvent]:

@@ -61,7 +61,8 @@ def _json(found: LogPage, *, names_tasks: bool = False) -> HttpResponse:
         }
         for line in found.lines
     ]
-    return JsonResponse({"lines": lines, "older": found.older}, headers={"Cache-Control": "no-store"})
+    answer = {"lines": lines, "older": found.older, "open": found.open}
+    return JsonResponse(answer, headers={"Cache-Control": "no-store"})
 
 
 def _name(line: Line, names_tasks: bool) -> str:

@@ -189,7 +189,8 @@ class Preview:
             )
         text = ngettext(
             "A normal deployment starts %(to_start)d task of revision %(name)s and then stops the present one:",
-            "A normal deployment starts %(to_start)d tasks of revision %(name)s and stops the present ones as they get healthy:",
+            "A normal deployment starts %(to_start)d tasks of revision %(name)s "
+            "and stops the present ones as they get healthy:",
             found.to_start,
         )
         return text % facts
@@ -239,7 +240,8 @@ class Preview:
         """The same with the AWS CLI, which has no words for a frozen revision: what differs is written out."""
         if self.stops_deployment:
             assert self.service.deployment is not None
-            return f"aws ecs stop-service-deployment --stop-type ROLLBACK --service-deployment-arn {self.service.deployment.arn}"
+            arn = self.service.deployment.arn
+            return f"aws ecs stop-service-deployment --stop-type ROLLBACK --service-deployment-arn {arn}"
         command = (
             f"aws ecs update-service --cluster {self.service.cluster.name} --service {self.service.name} "
             f"--task-definition {self.target.task_definition}"

@@ -1,4 +1,4 @@
-"""A deployment in progress as it is drawn: stages with counts, one lane of task cells per revision, what it waits for."""
+"""A deployment in progress as it is drawn: stages with counts, and one lane of task cells for each revision."""
 
 from __future__ import annotations
 

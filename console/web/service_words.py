@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -80,11 +80,11 @@ def sentence(service: Service, crews: Sequence[Crew], current: ServiceRevision |
                     left,
                 ),
             )
-        return format_html(_("Being deleted: nothing of it runs any more."))
+        return escape(_("Being deleted: nothing of it runs any more."))
     if service.deployment is not None:
         return _deploying(service, service.deployment, crews)
     if current is None:
-        return format_html(_("No deployment has completed yet, and none is in progress."))
+        return escape(_("No deployment has completed yet, and none is in progress."))
     return _standing(service, crews, current)
 
 
@@ -112,7 +112,8 @@ def _deploying(service: Service, deployment: Deployment, crews: Sequence[Crew]) 
         )
     if beside.task_definition_id == target.task_definition_id:
         text = _(
-            "New tasks of revision <b>{revision}</b> are taking over: <b>{healthy} of {desired}</b> healthy. The earlier ones still serve."
+            "New tasks of revision <b>{revision}</b> are taking over: <b>{healthy} of {desired}</b> healthy. "
+            "The earlier ones still serve."
         )
         return format_html(text, **facts)
     text = _(
