@@ -19,7 +19,7 @@ from typing import Literal
 
 from .errors import EngineError, EngineUnavailable, StartFailed
 from .fake_network import FakeNetwork
-from .fake_world import Behaviour, Call, Clock, FakeClock, Fault, Published, SystemClock, manifest_digest
+from .fake_world import Behaviour, Call, Clock, FakeClock, Fault, Published, SystemClock, content_digest
 from .port import (
     ContainerSpec,
     ContainerState,
@@ -133,8 +133,8 @@ class FakeHost:
         key = f"{repository}:{tag}"
         what = published.tag + published.content if published is not None and published.tag else key
         with self.lock:
-            image_id = "sha256:" + self.hex_of("image", what)
-            digests = (f"{repository}@{manifest_digest(what)}",) if from_registry else ()
+            image_id = content_digest("image", what)
+            digests = (f"{repository}@{content_digest('manifest', what)}",) if from_registry else ()
             info = ImageInfo(
                 image_id, digests[0] if digests else image_id, digests, 2_000_000, self.clock.now()
             )
@@ -160,7 +160,7 @@ class FakeHost:
         key = f"{repository}:{tag}"
         published = Published(behaviour or Behaviour(), auth, error, key, content)
         self.registry[key] = published
-        self.registry[f"{repository}:{manifest_digest(key + content)}"] = published
+        self.registry[f"{repository}:{content_digest('manifest', key + content)}"] = published
 
     def _keep_untagged(self, key: str, new: ImageInfo) -> None:
         """What the tag named before stays, reachable by digest and id."""

@@ -111,9 +111,9 @@ class Call:
     subject: str
 
 
-def manifest_digest(what: str) -> str:
-    """The same on every host: it is the registry's."""
-    return "sha256:" + hashlib.sha256(f"manifest/{what}".encode()).hexdigest()
+def content_digest(kind: str, what: str) -> str:
+    """The same on every host: it names content."""
+    return "sha256:" + hashlib.sha256(f"{kind}/{what}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,9 +174,8 @@ def _start_one(task: Task, engine: Engine, seen: Seen, row: TaskContainer, spec:
         TaskContainer.objects.filter(pk=row.pk).update(runtime_id=row.runtime_id)
         return
     seen.containers[row.name] = engine.inspect_container(container_id)
-    TaskContainer.objects.filter(pk=row.pk).update(
-        runtime_id=row.runtime_id, image_digest=_pins(task).get(row.name, {}).get("digest", "")
-    )
+    row.image_digest = _pins(task).get(row.name, {}).get("digest", "")
+    row.save(update_fields=["runtime_id", "image_digest"])
 
 
 def _create(engine: Engine, spec: specs.ContainerSpec) -> str:

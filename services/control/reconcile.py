@@ -18,10 +18,14 @@ from services.control.apply import Outdated, apply
 from services.control.claim import again, claim, drop, release, renew
 from services.models import Deployment, Service, ServiceRevision
 from services.rollout import service_topics
+from services.scheduler.model import SetDeployment
 from services.scheduler.plan import plan
 
 log = logging.getLogger(__name__)
 RESOLVE = "services.resolve_images"
+_MOST_ASKED = 10  # engines, for an image that is in no registry
+_BUSY = timedelta(seconds=2)  # before asking engines again that did not answer
+_PATIENCE = timedelta(seconds=15)  # before asking what became of the job that resolves images
 _FIRST_PAUSE, _LONGEST_PAUSE = 4.0, 300.0  # seconds between attempts to resolve images
 
 
@@ -47,17 +51,19 @@ def _round(service_id: int, owner: str) -> datetime | None:
     service = snapshot.load(service_id)
     if service.status == Service.Status.INACTIVE:
         return None
-    unresolved = _unresolved(service)
-    if unresolved is not None:
-        _resolve_at_hand(unresolved, service)
+    look_again: datetime | None = None
+    if _unresolved(service) is not None:
+        look_again = _resolve_at_hand(service)
         service = snapshot.load(service_id)
-    facts = snapshot.snapshot(service)
+    decided = plan(snapshot.snapshot(service), clock.now())
     try:
-        wake_at = apply(service, plan(facts, clock.now()), owner)
+        wake_at = apply(service, decided, owner)
     except Outdated:
         return clock.now()
-    retry = service.deployment.wake_at if service.deployment is not None else None
-    return min(filter(None, (wake_at, retry)), default=None)
+    if decided.of(SetDeployment):
+        # What follows from its new state may need nothing else to happen first.
+        return clock.now()
+    return min(filter(None, (wake_at, look_again)), default=None)
 
 
 # ---- images: once per deployment ---------------------------------------------------------------
@@ -71,33 +77,44 @@ def _unresolved(service: Service) -> ServiceRevision | None:
     return None if revision.images else revision
 
 
-def _an_engine_for(service: Service) -> ContainerInstance | None:
-    return (
+def _engines_for(service: Service) -> list[ContainerInstance]:
+    """Those that answer, the ACTIVE ones first."""
+    return list(
         ContainerInstance.objects.filter(cluster=service.cluster, connected=True)
         .exclude(status=ContainerInstance.Status.INACTIVE)
-        .order_by("status", "id")
-        .first()
+        .order_by("status", "id")[:_MOST_ASKED]
     )
 
 
-def _resolve_at_hand(revision: ServiceRevision, service: Service) -> None:
+def _resolve_at_hand(service: Service) -> datetime | None:
     """Pin at once what needs no registry; otherwise send the job that pulls, so that this loop stays free to stop
-    the deployment meanwhile."""
-    deployment = service.deployment
+    the deployment meanwhile. Answers when to look again where they are not pinned, whatever becomes of the job."""
+    deployment, revision = service.deployment, _unresolved(service)
     assert deployment is not None
-    instance = _an_engine_for(service)
-    if instance is None:
-        return
-    try:
-        pins = images.resolve_at_hand(revision.task_definition, engine_of(instance))
-    except EngineError as error:
-        log.info("images of %s are not resolved yet: %s", revision, error)
-        return
-    if pins is None:
-        if deployment.wake_at is None or deployment.wake_at <= clock.now():
-            jobs_by_name.send(RESOLVE, deployment.pk)
-        return
-    _pinned(revision, deployment, pins, instance)
+    assert revision is not None
+    instances = _engines_for(service)
+    if not instances:
+        return None  # the first that connects wakes the service
+    now, busy = clock.now(), 0
+    for instance in instances:
+        try:
+            pins = images.resolve_at_hand(revision.task_definition, engine_of(instance))
+        except EngineRetryable as error:
+            log.info("images of %s are not resolved by %s yet: %s", revision, instance, error)
+            busy += 1
+        except EngineError as error:
+            log.info("images of %s: %s", revision, error)  # the job meets it again, and counts it
+        else:
+            if pins is not None:
+                _pinned(revision, deployment, pins, instance)
+                return None
+    if busy == len(instances):
+        return now + _BUSY
+    if deployment.wake_at is not None and deployment.wake_at > now:
+        return deployment.wake_at
+    if deployment.lease_until is None or deployment.lease_until < now:
+        jobs_by_name.send(RESOLVE, deployment.pk)
+    return now + _PATIENCE
 
 
 def _pinned(
@@ -127,7 +144,7 @@ def _resolve(deployment_id: str, owner: str) -> None:
         "service__cluster", "target__task_definition__family", "rollback__task_definition__family"
     ).get(pk=deployment_id)
     revision, service = deployment.effective, deployment.service
-    instance = _an_engine_for(service)
+    instance = next(iter(_engines_for(service)), None)
     if not deployment.in_progress or revision.images or instance is None:
         return
     told = clock.now()

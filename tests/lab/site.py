@@ -81,7 +81,7 @@ class Site:
         for task in self.remote.tasks(service=service):
             names = ("definition", "status", "desired_status", "stop_code", "failed", "stopped_reason")
             lines.append(f"task {task['id'][:8]} " + " ".join(str(task[name]) for name in names))
-        return "\n".join([*lines, *row["events"][-20:]])
+        return "\n".join([*lines, *row["events"][-20:], self.installation.said()[-6000:]])
 
     def tasks(self, service: str, status: str = "RUNNING") -> list[dict[str, Any]]:
         return [task for task in self.remote.tasks(service=service) if task["status"] == status]

@@ -69,9 +69,12 @@ class World:
     def open(self, url: str, installation: str) -> FakeEngine:
         return FakeEngine(self.hosts[url.removeprefix("fake://")], installation)
 
-    def host(self, name: str = "one", *, cpu: int = 4096, memory: int = 8192) -> FakeHost:
-        """An engine, registered in the cluster `default` and probed."""
+    def host(self, name: str = "one", *images: str, cpu: int = 4096, memory: int = 8192) -> FakeHost:
+        """An engine with these images (built there, in no registry), registered in the cluster `default` and
+        probed."""
         made = self.hosts[name] = FakeHost(clock=self.clock, name=name, cpu=cpu, memory=memory)
+        for image in images:
+            made.add_image(image)
         self._seen[name] = 0
         row = clusters.register_container_instance(CALLER, url=f"fake://{name}", name=name)
         self.instances[name] = row.id
@@ -116,7 +119,7 @@ class World:
 
     def create(self, name: str = "web", definition: str = "web", count: int = 3, **given: Any) -> Service:
         configuration = given.pop("deployment_configuration", {})
-        row = operations.create_service(
+        return operations.create_service(
             CALLER,
             service_name=name,
             task_definition=definition,
@@ -124,7 +127,6 @@ class World:
             deployment_configuration={"deploymentCircuitBreaker": BREAKER, **configuration},
             **given,
         )
-        return row
 
     def update(self, name: str = "web", **given: Any) -> Service:
         return operations.update_service(CALLER, service=name, **given)
@@ -135,15 +137,15 @@ class World:
     # ---- rows --------------------------------------------------------------------------------------
 
     def service(self, name: str = "web") -> Service:
-        rows = Service.objects.select_related("deployment", "completed_revision__task_definition__family", "cluster")
+        rows = Service.objects.select_related(
+            "deployment", "completed_revision__task_definition__family", "cluster"
+        )
         return rows.filter(name=name).order_by("-id")[0]
 
     def deployment(self, name: str = "web") -> Deployment:
         """The newest."""
         rows = Deployment.objects.select_related("target__task_definition__family", "rollback")
-        return rows.filter(service__name=name).order_by("-id")[0] if False else rows.filter(
-            service=self.service(name)
-        ).order_by("-number")[0]
+        return rows.filter(service=self.service(name)).order_by("-number")[0]
 
     def tasks(self, name: str = "web", status: str = "RUNNING") -> list[Task]:
         rows = Task.objects.filter(service__name=name, status=status).prefetch_related("containers")
@@ -174,7 +176,9 @@ class World:
     def until(self, done: Callable[[], bool], seconds: float = 600.0) -> None:
         """Let time pass until `done()`; AssertionError if that takes longer."""
         self._run(self.clock.now() + timedelta(seconds=seconds), done)
-        assert done(), f"not within {seconds:g} s: {self.service().waiting if self.instances else ''} {self.events()}"
+        assert done(), (
+            f"not within {seconds:g} s: {self.service().waiting if self.instances else ''} {self.events()}"
+        )
 
     def until_steady(self, name: str = "web", seconds: float = 600.0) -> Service:
         def steady() -> bool:
@@ -272,7 +276,9 @@ def accounts() -> list[str]:
         if not own and row.host_ports.exists():
             wrong.append(f"instance {row} keeps host ports")
     for service in Service.objects.all():
-        compare(f"service {service}", service, counts([t for t in live if t.service_id == service.pk], "_count"))
+        compare(
+            f"service {service}", service, counts([t for t in live if t.service_id == service.pk], "_count")
+        )
     return wrong
 
 
