@@ -102,7 +102,9 @@ def _offered(request: HttpRequest, current: ServiceRevision, asked: str) -> list
 def _label(row: TaskDefinition, current: ServiceRevision) -> str:
     images = ", ".join(short_image(container["image"]) for container in row.containers[:3])
     label = f"{row} · {images}"
-    return f"{label} · {_('runs now')}" if row.pk == current.task_definition_id else label
+    # Outside the f-string: the extractor of translations does not look into those.
+    runs = _("runs now")
+    return f"{label} · {runs}" if row.pk == current.task_definition_id else label
 
 
 def _parameters(service: Service, given: dict[str, Any]) -> dict[str, Any]:
