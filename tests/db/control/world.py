@@ -59,6 +59,7 @@ class World:
         self.copies = 1  # how often each message arrives
         self.watching = True
         self.sweeping = True
+        self.sweep_every = SWEEP
         self._queue: list[tuple[datetime, int, str, tuple[object, ...]]] = []
         self._order = itertools.count()
         self._seen: dict[str, int] = {}
@@ -213,7 +214,7 @@ class World:
         """One job, and what is due beside the queue. True where anything was done."""
         worked = self._pump_events()
         if self.sweeping and self.clock.now() >= self._next_sweep:
-            self._next_sweep = self.clock.now() + timedelta(seconds=SWEEP)
+            self._next_sweep = self.clock.now() + timedelta(seconds=self.sweep_every)
             sweep.sweep()
             worked = True
         if self._queue and self._queue[0][0] <= self.clock.now():

@@ -1,0 +1,151 @@
+"""Instances that drain, leave, or do not answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from clusters.operations import deregister_container_instance, update_container_instance_state
+from services.models import Task
+
+from .world import CALLER, World, accounts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def web(world: World) -> World:
+    """Four tasks on two instances."""
+    for name in ("one", "two"):
+        world.host(name, "web:1")
+    world.register()
+    world.create(count=4, placement_strategy=[{"type": "spread", "field": "instanceId"}])
+    world.until_steady()
+    assert (len(world.running("one")), len(world.running("two"))) == (2, 2)
+    return world
+
+
+def test_a_draining_instance_is_emptied_without_falling_under_the_minimum(web: World) -> None:
+    update_container_instance_state(CALLER, container_instance=web.instances["one"], status="DRAINING")
+    fewest = []
+
+    def empty() -> bool:
+        healthy = [task for task in web.tasks() if task.healthy_at and task.desired_status == "RUNNING"]
+        fewest.append(len(healthy))
+        return not web.running("one")
+
+    web.until(empty)
+    assert min(fewest) == 4
+    web.until_steady()
+    assert len(web.running("two")) == 4
+    reasons = {task.stopped_reason for task in web.tasks(status="STOPPED")}
+    assert reasons == {f"Container instance {web.instances['one']} is draining"}
+    assert web.instance("one").running_tasks == 0
+    assert accounts() == []
+
+
+def test_an_instance_made_active_again_takes_tasks(web: World) -> None:
+    update_container_instance_state(CALLER, container_instance=web.instances["one"], status="DRAINING")
+    web.until(lambda: not web.running("one"))
+    update_container_instance_state(CALLER, container_instance=web.instances["one"], status="ACTIVE")
+    web.update(desired_count=6)
+    web.until_steady()
+    assert len(web.running("one")) == 2
+
+
+def test_deregistering_with_force_stops_its_tasks_and_others_replace_them(web: World) -> None:
+    one = web.instances["one"]
+    deregister_container_instance(CALLER, container_instance=one, force=True)
+    web.run(5)
+    assert web.running("one") == []
+    assert len(web.running("two")) == 4
+    ended = Task.objects.filter(instance=one)
+    assert {(task.status, task.stop_code, task.failed) for task in ended} == {
+        ("STOPPED", "UserInitiated", False)
+    }
+    assert {task.stopped_reason for task in ended} == {"Container instance was deregistered by user."}
+    assert accounts() == []
+
+
+def test_deregistering_one_that_is_away_cleans_up_when_it_answers(web: World) -> None:
+    web.lose("one")
+    deregister_container_instance(CALLER, container_instance=web.instances["one"], force=True)
+    web.run(60)
+    assert len(web.running("two")) == 4
+    assert Task.objects.filter(instance=web.instances["one"], status="STOPPED").count() == 0
+    web.find("one")
+    web.run(30)
+    assert web.running("one") == []
+    assert Task.objects.filter(instance=web.instances["one"]).exclude(status="STOPPED").count() == 0
+    assert accounts() == []
+
+
+def test_an_engine_that_is_away_keeps_its_tasks_as_they_were(web: World) -> None:
+    before = {task.pk: task.status for task in web.tasks()}
+    web.lose("one")
+    web.run(600)
+    assert {task.pk: task.status for task in web.tasks()} == before
+    assert len(web.running("two")) == 2
+    assert web.instance("one").connection_error == "The engine one did not answer."
+    web.find("one")
+    web.run(60)
+    assert {task.pk: task.status for task in web.tasks()} == before
+    assert len(web.running("one")) == 2
+
+
+def test_new_tasks_go_where_an_engine_answers(web: World) -> None:
+    web.lose("one")
+    web.update(desired_count=6)
+    web.run(60)
+    assert len(web.running("two")) == 4
+
+
+def test_an_engine_that_was_restarted_has_its_tasks_replaced_and_none_counts_as_failed(web: World) -> None:
+    before = {task.pk for task in web.tasks() if task.instance_id == web.instances["one"]}
+    web.lose("one")
+    web.run(3)
+    web.find("one", restarted=True)
+    web.run(5)
+    ended = {task.pk: task for task in web.tasks(status="STOPPED")}
+    assert set(ended) == before
+    assert {task.stop_code for task in ended.values()} == {"EssentialContainerExited"}
+    assert not [task for task in ended.values() if task.failed]
+    assert len(web.running("one")) + len(web.running("two")) == 4
+    assert accounts() == []
+
+
+def test_tasks_that_start_wait_for_an_engine_that_goes_away(world: World) -> None:
+    world.host("one", "web:1")
+    world.register()
+    world.create(count=3)
+    world.hosts["one"].go_down()
+    world.run(120)
+    assert world.tasks(status="STOPPED") == []
+    world.find("one")
+    world.until_steady()
+    assert len(world.running()) == 3
+    assert Task.objects.filter(failed=True).count() == 0
+
+
+def test_standalone_tasks_that_find_no_room_are_told_why(world: World) -> None:
+    world.host("one", "web:1", cpu=1024)
+    world.register(cpu=512)
+    result = world.run_task(count=3)
+    assert len(result.tasks) == 2
+    assert result.failures == (
+        f"The closest matching (container-instance {world.instances['one']}) has insufficient CPU units available.",
+    )
+    world.run(5)
+    assert len(world.running()) == 2
+    assert accounts() == []
+
+
+def test_a_fixed_host_port_is_held_by_one_task_an_instance(web: World) -> None:
+    mapping = [{"containerPort": 80, "hostPort": 8080}]
+    web.update(task_definition=web.register(portMappings=mapping), desired_count=2,
+               deployment_configuration={"minimumHealthyPercent": 0, "maximumPercent": 100})  # fmt: skip
+    web.until_steady()
+    assert {task.instance_id for task in web.tasks()} == set(web.instances.values())
+    web.update(desired_count=3)
+    web.run(5)
+    assert "is already using a port required by your task." in web.service().waiting
+    assert accounts() == []
