@@ -27,6 +27,7 @@ from console.run.prepare import ADMINISTRATOR, prepare
 
 _REDIS_SECONDS = 20.0
 _WEB_SECONDS = 60.0
+_ONE_REQUEST_SECONDS = 1.0
 
 
 class StartError(Exception):
@@ -69,6 +70,7 @@ class Supervisor:
         self._children: list[Child] = []
         self._stop = asyncio.Event()
         self._started_at = time.time()
+        self._asked_at = 0.0
         self._ready = False
 
     @property
@@ -178,6 +180,10 @@ class Supervisor:
     def _asked_to_stop(self) -> None:
         if not self._stop.is_set():
             self._stop.set()
+            self._asked_at = time.monotonic()
+            return
+        # One Ctrl-C may arrive twice: from the terminal, and passed on by make.
+        if time.monotonic() - self._asked_at < _ONE_REQUEST_SECONDS:
             return
         self._say("asked twice: killing what is left")
         for child in self._children:

@@ -12,6 +12,7 @@ from console.conf import engine_probe
 from console.setup.report import Problem, run, say
 
 LOG = Path("/var/log/slipway-dockerd.log")
+_PID = Path("/var/run/docker.pid")
 _START_SECONDS = 60
 
 
@@ -30,12 +31,24 @@ def ensure_running() -> None:
             "    Start it (sudo systemctl start docker), or let this user in (sudo usermod -aG docker $USER, then "
             "sign in again)."
         )
-    if Path("/run/systemd/system").is_dir():
+    if _starting():
+        # Debian's package starts it when it is installed; a second one beside it would break the first one's network.
+        say("Docker Engine is starting")
+    elif Path("/run/systemd/system").is_dir():
         say("starting Docker Engine (systemctl start docker)")
         run(["systemctl", "start", "docker"], what="systemctl start docker")
     else:
         _start_detached()
     _wait()
+
+
+def _starting() -> bool:
+    """Whether a dockerd is alive that does not answer yet."""
+    try:
+        pid = int(_PID.read_text())
+        return Path(f"/proc/{pid}/comm").read_text().strip() == "dockerd"
+    except (OSError, ValueError):
+        return False
 
 
 def _start_detached() -> None:
