@@ -21,7 +21,7 @@ function dialogs() {
 function menus() {
   const open = () => document.querySelectorAll("details.menu[open]");
   document.addEventListener("click", (event) => {
-    for (const menu of open()) if (!menu.contains(event.target) || event.target.closest("[data-theme-set], .menu-list a")) menu.open = false;
+    for (const menu of open()) if (!menu.contains(event.target) || event.target.closest("[data-theme-set], [data-dialog], .menu-list a")) menu.open = false;
   });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
