@@ -22,6 +22,8 @@ from base.live import CHANNEL
 
 log = logging.getLogger(__name__)
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 10.0
+LINGER = 20.0
+"""Seconds the subscription outlives its last listener."""
 
 
 class Listener:
@@ -45,6 +47,7 @@ class Hub:
         self._by_topic: dict[str, set[Listener]] = defaultdict(set)
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
         self.connected: bool | None = None
 
     @contextlib.contextmanager
@@ -63,9 +66,18 @@ class Hub:
                 self._by_topic[topic].discard(listener)
                 if not self._by_topic[topic]:
                     del self._by_topic[topic]
-            if not self._listeners and self._task is not None:
-                self._task.cancel()
-                self._task, self.connected = None, None
+            if not self._listeners:
+                # People walk from page to page: the next one listens in a moment.
+                asyncio.get_running_loop().call_later(LINGER, self._stop_if_idle)
+
+    def _stop_if_idle(self) -> None:
+        if self._listeners or self._task is None:
+            return
+        task, self._task, self.connected = self._task, None, None
+        # The loop holds tasks weakly: one that is being cancelled must not be collected before it has ended.
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        task.cancel()
 
     async def _run(self) -> None:
         wait = _FIRST_WAIT
@@ -78,13 +90,14 @@ class Hub:
                     client.pubsub(ignore_subscribe_messages=False) as pubsub,
                 ):
                     await pubsub.psubscribe(f"{CHANNEL}*")
-                    async for message in pubsub.listen():
-                        if message["type"] == "psubscribe":
-                            # Only now is anything heard: what changed before is for the pages to fetch.
-                            self._tell_state(True)
-                            wait = _FIRST_WAIT
-                        elif message["type"] == "pmessage":
-                            self._tell(message["data"])
+                    async with contextlib.aclosing(pubsub.listen()) as messages:
+                        async for message in messages:
+                            if message["type"] == "psubscribe":
+                                # Only now is anything heard: what changed before is for the pages to fetch.
+                                self._tell_state(True)
+                                wait = _FIRST_WAIT
+                            elif message["type"] == "pmessage":
+                                self._tell(message["data"])
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("live pages: Redis is not heard (%s); trying again in %.1f s", error, wait)
             self._tell_state(False)

@@ -187,10 +187,16 @@ def persistent(go: Callable[..., Any]) -> Callable[..., Any]:
     return again
 
 
-def sign_in(page: Page, name: str = "amina", then: str = "/styleguide/") -> None:
+def sign_in(
+    page: Page,
+    name: str = "amina",
+    then: str = "/styleguide/",
+    words: tuple[str, str, str] = ("User name", "Password", "Sign in"),
+) -> None:
+    """`words`: the labels of the form in the browser's language."""
     page.goto(f"/sign-in/?next={then}")
-    page.get_by_label("User name").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label(words[0]).fill(name)
+    page.get_by_label(words[1]).fill(PASSWORD)
+    page.get_by_role("button", name=words[2]).click()
     page.wait_for_url(f"**{then}")
     page.wait_for_selector("html[data-ready]")
