@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
+from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q
 
@@ -49,9 +50,8 @@ class Crew:
 
 def crews(service: Service) -> list[Crew]:
     """One for each service revision that has live tasks, newest revision first. Two queries."""
-    rows = {
-        row.pop("revision_id"): row
-        for row in Task.objects.filter(service=service, revision__isnull=False)
+    counted: list[dict[str, Any]] = list(
+        Task.objects.filter(service=service, revision__isnull=False)
         .exclude(status="STOPPED")
         .order_by()
         .values("revision_id")
@@ -65,7 +65,8 @@ def crews(service: Service) -> list[Crew]:
             pull=_average("pull_started_at", "pull_stopped_at"),
             start=_average("pull_stopped_at", "started_at"),
         )
-    }
+    )
+    rows = {row.pop("revision_id"): row for row in counted}
     revisions = ServiceRevision.objects.filter(pk__in=rows).select_related("task_definition__family")
     return [Crew(revision, **rows[revision.pk]) for revision in revisions.order_by("-number")]
 

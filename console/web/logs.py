@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -15,7 +16,7 @@ from telemetry.queries import Line, LogPage
 @page
 def of_task(request: HttpRequest, cluster: str, task: str) -> HttpResponseBase:
     container, query = request.GET.get("container", ""), _query(request)
-    who = {"cluster": cluster, "task": task, "container": container, "query": query}
+    who: dict[str, Any] = {"cluster": cluster, "task": task, "container": container, "query": query}
     if request.GET.get("download"):
         return _file(f"{task}.log", log_queries.download_task_log(caller(request), **who))
     return _json(log_queries.list_task_log(caller(request), **who, **_place(request)))
@@ -23,7 +24,7 @@ def of_task(request: HttpRequest, cluster: str, task: str) -> HttpResponseBase:
 
 @page
 def of_service(request: HttpRequest, cluster: str, service: str) -> HttpResponseBase:
-    who = {
+    who: dict[str, Any] = {
         "cluster": cluster,
         "service": service,
         "task": request.GET.get("task", ""),
@@ -41,7 +42,7 @@ def _query(request: HttpRequest) -> str:
     return request.GET.get("q", "")[:200]
 
 
-def _place(request: HttpRequest) -> dict[str, object]:
+def _place(request: HttpRequest) -> dict[str, Any]:
     limit = request.GET.get("limit", "")
     return {
         "before": request.GET.get("before", ""),

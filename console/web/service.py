@@ -243,7 +243,11 @@ class ServicePage:
         names = {crew.revision.pk: service_words.name_of(crew.revision) for crew in self.crews}
         current = self.deployment.effective.pk if self.deployment is not None else None
         return [
-            {"row": task, "revision": names.get(task.revision_id, ""), "badge": task_badge(task, current)}
+            {
+                "row": task,
+                "revision": names.get(task.revision_id or "", ""),
+                "badge": task_badge(task, current),
+            }
             for task in rows[:_ASIDE_TASKS]
         ]
 

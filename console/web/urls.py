@@ -34,8 +34,14 @@ urlpatterns: list[URLPattern] = [
     path("instances/", instances.instances, name="instances"),
     path("register-instance/", instances.register, name="instance-register"),
     path("clusters/<str:cluster>/instances/<str:instance>/", instances.instance, name="instance"),
-    path("clusters/<str:cluster>/instances/<str:instance>/state/", instances.set_state, name="instance-state"),
-    path("clusters/<str:cluster>/instances/<str:instance>/deregister/", instances.deregister, name="instance-deregister"),
+    path(
+        "clusters/<str:cluster>/instances/<str:instance>/state/", instances.set_state, name="instance-state"
+    ),
+    path(
+        "clusters/<str:cluster>/instances/<str:instance>/deregister/",
+        instances.deregister,
+        name="instance-deregister",
+    ),
     path("audit/", audit.audit, name="audit"),
     *urls_services.urlpatterns,
 ]
