@@ -50,7 +50,7 @@ class Crew:
 
 def crews(service: Service) -> list[Crew]:
     """One for each service revision that has live tasks, newest revision first. Two queries."""
-    counted: list[dict[str, Any]] = list(
+    counted: Any = list(  # of dicts, from which the key is taken out below
         Task.objects.filter(service=service, revision__isnull=False)
         .exclude(status="STOPPED")
         .order_by()
