@@ -16,6 +16,7 @@ from clusters.engine.connect import open_engine
 from clusters.engine.port import Engine
 from tests.lab import images
 from tests.lab.leftovers import remove_all
+from tests.lab.tasks import TaskLab, task_lab
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,10 @@ def engine(engine_url: str, installation: str) -> Iterator[Engine]:
 def lab_images(engine: Engine) -> None:
     """All of tests.lab.images on the engine."""
     images.ensure_all(engine)
+
+
+@pytest.fixture
+def lab(engine_url: str, db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[TaskLab]:
+    """Tasks on the engine, driven in this process."""
+    with task_lab(engine_url, monkeypatch) as made:
+        yield made
