@@ -17,6 +17,7 @@ from console.rest.parameters import described
 
 if TYPE_CHECKING:
     from console.rest.actions import Action
+    from console.rest.views import EndpointView
 
 _BODIES = {documents.TASK_DEFINITION: documents.task_definition}
 _REFUSALS = {
@@ -44,8 +45,10 @@ class BearerScheme(OpenApiAuthenticationExtension):
 class EndpointSchema(AutoSchema):
     """Describes the methods of an EndpointView."""
 
+    view: EndpointView  # type: ignore[assignment, override]
+
     def action(self) -> Action:
-        return self.view.endpoint.actions[self.method]  # type: ignore[no-any-return]
+        return self.view.endpoint.actions[self.method]
 
     def get_operation_id(self) -> str:
         return self.action().operation_id
@@ -56,7 +59,7 @@ class EndpointSchema(AutoSchema):
     def get_summary(self) -> str:
         return first_sentence(self.action().target.doc)
 
-    def get_description(self) -> str:
+    def get_description(self) -> str:  # type: ignore[override]
         target = self.action().target
         permissions = ", ".join(
             f"`{action}`" for action in dict.fromkeys(op.action for op in target.operations)
@@ -69,7 +72,7 @@ class EndpointSchema(AutoSchema):
     def _is_list_view(self, serializer: Any = None) -> bool:
         return False
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         endpoint = self.view.endpoint
         found = [
             OpenApiParameter(camel(name), str, OpenApiParameter.PATH, description=described(name))

@@ -41,6 +41,9 @@ class EndpointView(APIView):
                 )
             params.update(self._body(action, request))
         else:
+            if method == "DELETE" and request.data:
+                names = request.data if isinstance(request.data, dict) else ["non_field_errors"]
+                raise ValidationError({name: ["DELETE takes its parameters in the query"] for name in names})
             found = _checked(self.fields[method], _query(request, self.fields[method]))
             own = set(action.target.parameters)
             extra = {camel(name): value for name, value in found.items() if name not in own}
@@ -96,5 +99,5 @@ class Nothing(APIView):
         super().initial(request, *args, **kwargs)
         raise NotFound("There is nothing at this address.")
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         return self.http_method_not_allowed(request)

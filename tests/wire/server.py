@@ -26,7 +26,15 @@ class WebServer(Installation):
             self.process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "uvicorn", "console.asgi:application"),
-                    *("--host", "127.0.0.1", "--port", str(self.port), "--lifespan", "off", "--no-access-log"),
+                    *(
+                        "--host",
+                        "127.0.0.1",
+                        "--port",
+                        str(self.port),
+                        "--lifespan",
+                        "off",
+                        "--no-access-log",
+                    ),
                 ],
                 cwd=ROOT,
                 env=self.environment,

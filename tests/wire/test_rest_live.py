@@ -22,7 +22,9 @@ class Rest(requests.Session):
         if token:
             self.headers["Authorization"] = f"Bearer {token}"
 
-    def request(self, method: str | bytes, url: str | bytes, *args: object, **more: object) -> requests.Response:  # type: ignore[override]
+    def request(
+        self, method: str | bytes, url: str | bytes, *args: object, **more: object
+    ) -> requests.Response:  # type: ignore[override]
         more.setdefault("timeout", 20)
         return super().request(method, self.base + str(url), *args, **more)  # type: ignore[arg-type]
 

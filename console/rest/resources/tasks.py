@@ -9,7 +9,7 @@ from django.db.models import prefetch_related_objects
 from console.rest.actions import Action, Endpoint, Filter, Lines, Listing
 from console.rest.shapes.common import Shape, Tags
 from console.rest.shapes.tasks import LinesShape, RunShape, TaskShape
-from services.scheduler.task_model import Status
+from services.scheduler.model import Status
 from services.task_operations import RunResult
 
 _TASKS = "Tasks"

@@ -73,7 +73,7 @@ class DefinitionShape(Shape):
 
 class ChangeShape(Shape):
     path = Text(help_text="The place, by names: containerDefinitions[web].environment[LOG_LEVEL].")
-    label = Text(help_text="The place in words.")
+    label = Text(help_text="The place in words.")  # type: ignore[assignment]
     kind = serializers.ChoiceField(choices=["added", "removed", "changed"])
     before = Text(allow_null=True, help_text="null: not set.")
     after = Text(allow_null=True, help_text="null: not set.")

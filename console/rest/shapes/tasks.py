@@ -79,7 +79,7 @@ class LineShape(Shape):
     message = Text()
     taskId = Text("task_id")
     container = Text()
-    source = serializers.ChoiceField(choices=["stdout", "stderr"])
+    source = serializers.ChoiceField(choices=["stdout", "stderr"])  # type: ignore[assignment]
 
     class Meta:
         ref_name = "LogLine"

@@ -69,7 +69,9 @@ def test_an_expired_token_and_one_of_a_deactivated_user_are_refused(ana: User) -
 
 def test_a_token_made_by_rest_works_until_it_is_revoked_and_is_shown_once(ana: User) -> None:
     client = client_for(ana)
-    made = client.post("/api/v1/users/ana/tokens", {"name": "ci", "expiresInDays": None}, format="json").json()
+    made = client.post(
+        "/api/v1/users/ana/tokens", {"name": "ci", "expiresInDays": None}, format="json"
+    ).json()
     assert made["expiresAt"] is None
     other = APIClient()
     other.credentials(HTTP_AUTHORIZATION=f"Bearer {made['secret']}")

@@ -48,8 +48,12 @@ def test_the_cases_are_every_method_of_every_address() -> None:
 
 
 def test_every_write_operation_is_reachable() -> None:
-    offered = {part for endpoint in ENDPOINTS for action in endpoint.actions.values() for part in action.target.parts}
-    missing = {op.name for op in all_operations() if op.writes and op.module.partition(".")[0] != "tests"} - offered
+    offered = {
+        part for endpoint in ENDPOINTS for action in endpoint.actions.values() for part in action.target.parts
+    }
+    missing = {
+        op.name for op in all_operations() if op.writes and op.module.partition(".")[0] != "tests"
+    } - offered
     assert missing == set(NOT_IN_REST)
 
 

@@ -46,7 +46,9 @@ def test_every_wrong_field_is_named_at_once(root: APIClient) -> None:
         "serviceNane": "web", "taskDefinition": 3, "desiredCount": "2", "deploymentConfiguration": [],
         "placementStrategy": [{"type": "spread"}, "random"], "tags": {"team": 1}, "propagateTags": None,
     }  # fmt: skip
-    error = error_of(post(root, json.dumps(body), path="/api/v1/clusters/x/services"), 400, "InvalidParameterException")
+    error = error_of(
+        post(root, json.dumps(body), path="/api/v1/clusters/x/services"), 400, "InvalidParameterException"
+    )
     assert error["fields"] == {
         "serviceNane": "unknown field, did you mean serviceName?",
         "serviceName": "This field is required.",
@@ -94,8 +96,13 @@ def test_a_domains_parameter_is_named_as_it_was_sent(root: APIClient) -> None:
 
 
 def test_a_document_is_refused_with_every_problem(root: APIClient) -> None:
-    document = {"family": "web", "containerDefinitions": [{"name": "web", "image": "a", "memory": "1", "colour": 1}]}
-    error = error_of(post(root, json.dumps(document), path="/api/v1/task-definitions"), 400, "ClientException")
+    document = {
+        "family": "web",
+        "containerDefinitions": [{"name": "web", "image": "a", "memory": "1", "colour": 1}],
+    }
+    error = error_of(
+        post(root, json.dumps(document), path="/api/v1/task-definitions"), 400, "ClientException"
+    )
     assert set(error["fields"]) == {"containerDefinitions[0].memory", "containerDefinitions[0].colour"}
 
 
@@ -115,8 +122,20 @@ def test_a_method_that_an_address_has_not(root: APIClient) -> None:
     error_of(root.options(CLUSTERS), 405, "MethodNotAllowedException")
 
 
+def test_a_delete_has_no_body(root: APIClient) -> None:
+    error = error_of(root.delete("/api/v1/clusters/c/services/s", {"force": True}, format="json"), 400)
+    assert error["fields"] == {"force": "DELETE takes its parameters in the query"}
+
+
+def test_head_is_get_without_its_body(root: APIClient) -> None:
+    response = root.head(CLUSTERS)
+    assert (response.status_code, response.content) == (200, b"")
+
+
 def test_other_media_types(root: APIClient) -> None:
-    error_of(post(root, "clusterName=a", "application/x-www-form-urlencoded"), 415, "UnsupportedMediaTypeException")
+    error_of(
+        post(root, "clusterName=a", "application/x-www-form-urlencoded"), 415, "UnsupportedMediaTypeException"
+    )
     error_of(root.get(CLUSTERS, HTTP_ACCEPT="text/html"), 406, "NotAcceptableException")
 
 

@@ -65,7 +65,10 @@ def test_order_and_filters(five: list[Cluster], root: APIClient) -> None:
 
 
 def test_rows_that_are_alike_keep_their_places(five: list[Cluster], root: APIClient) -> None:
-    seen = [names(root.get(f"{CLUSTERS}?orderBy=runningTasksCount&pageSize=1&page={page}"))[0] for page in range(1, 6)]
+    seen = [
+        names(root.get(f"{CLUSTERS}?orderBy=runningTasksCount&pageSize=1&page={page}"))[0]
+        for page in range(1, 6)
+    ]
     assert sorted(seen) == [f"c{number}" for number in range(5)]
 
 
@@ -82,7 +85,9 @@ def test_tasks_are_found_by_what_is_known_of_them(world: World, reader: APIClien
     assert found("desiredStatus=ALL&lastStatus=STOPPED") == {task.pk for task in world.failed}
     assert found("service=web") == live and found("family=other") == set()
     host = world.instances[0]
-    assert found(f"containerInstance={host.pk}") == {t.pk for t in (*world.new, *world.old) if t.instance_id == host.pk}
+    assert found(f"containerInstance={host.pk}") == {
+        t.pk for t in (*world.new, *world.old) if t.instance_id == host.pk
+    }
     assert found("healthStatus=HEALTHY") == {t.pk for t in (*world.new, *world.old) if t.health == "HEALTHY"}
     error_of(reader.get("/api/v1/clusters/production/tasks?service=none"), 404, "ServiceNotFoundException")
 
@@ -91,7 +96,10 @@ def test_inactive_revisions_are_asked_for(world: World, root: APIClient) -> None
     assert root.delete("/api/v1/task-definitions/web:10").status_code == 200
 
     def revisions(query: str) -> list[int]:
-        return [item["revision"] for item in root.get(f"/api/v1/task-definitions?family=web{query}").json()["items"]]
+        return [
+            item["revision"]
+            for item in root.get(f"/api/v1/task-definitions?family=web{query}").json()["items"]
+        ]
 
     assert revisions("") == [13, 12, 11]
     assert revisions("&status=INACTIVE") == [10]
@@ -99,10 +107,14 @@ def test_inactive_revisions_are_asked_for(world: World, root: APIClient) -> None
     assert revisions("&status=ALL&orderBy=-family") == [10, 11, 12, 13]
 
 
-def test_a_reader_held_to_one_service_sees_that_one(world: World, client_of: Callable[..., APIClient]) -> None:
+def test_a_reader_held_to_one_service_sees_that_one(
+    world: World, client_of: Callable[..., APIClient]
+) -> None:
     factories.service(world.cluster, "hidden")
     factories.service(factories.cluster("other"), "web")
-    ana = client_of("ana", statements=[{"Effect": "Allow", "Action": ["ecs:Describe*", "ecs:List*"], "Resource": "*"}])
+    ana = client_of(
+        "ana", statements=[{"Effect": "Allow", "Action": ["ecs:Describe*", "ecs:List*"], "Resource": "*"}]
+    )
     Group.objects.filter(name="ana-group").update(scope=[here.service_arn("production", "web")])
     listed = ana.get("/api/v1/services").json()
     assert [item["serviceArn"] for item in listed["items"]] == [here.service_arn("production", "web")]
@@ -126,7 +138,9 @@ def test_the_trail_goes_on_where_it_left(root: APIClient) -> None:
     assert [item["resource"][-2:] for item in third["items"]] == ["c0"] and third["next"] is None
     one = AuditRecord.objects.order_by("id").first()
     assert one is not None
-    assert [i["id"] for i in root.get(f"/api/v1/audit?requestId={one.request_id}").json()["items"]] == [one.pk]
+    assert [i["id"] for i in root.get(f"/api/v1/audit?requestId={one.request_id}").json()["items"]] == [
+        one.pk
+    ]
     assert root.get("/api/v1/audit?until=2020-01-01T00:00:00Z").json()["items"] == []
 
 

@@ -93,7 +93,10 @@ def test_the_task_definitions_schema_is_that_of_the_tables() -> None:
     assert schema["required"] == ["family", "containerDefinitions"]
     container = schema["properties"]["containerDefinitions"]["items"]
     assert container["properties"]["healthCheck"]["properties"]["interval"]["minimum"] == 5
-    assert container["properties"]["portMappings"]["items"]["properties"]["protocol"]["enum"] == ["tcp", "udp"]
+    assert container["properties"]["portMappings"]["items"]["properties"]["protocol"]["enum"] == [
+        "tcp",
+        "udp",
+    ]
     assert "secrets" not in container["properties"]  # refused, so not offered
     known = {**DOCUMENT, "tags": []}
     assert set(validate(known)) <= set(schema["properties"])

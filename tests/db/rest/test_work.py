@@ -30,9 +30,15 @@ def ok(response: Any, status: int = 200) -> dict[str, Any]:
 
 
 def test_a_cluster_from_first_to_last(root: APIClient) -> None:
-    made = ok(root.post("/api/v1/clusters/", {"clusterName": "blue", "tags": {"team": "shop"}}, format="json"), 201)
+    made = ok(
+        root.post("/api/v1/clusters/", {"clusterName": "blue", "tags": {"team": "shop"}}, format="json"), 201
+    )
     assert made["clusterArn"] == here.cluster_arn("blue")
-    assert (made["status"], made["tags"], made["registeredContainerInstancesCount"]) == ("ACTIVE", {"team": "shop"}, 0)
+    assert (made["status"], made["tags"], made["registeredContainerInstancesCount"]) == (
+        "ACTIVE",
+        {"team": "shop"},
+        0,
+    )
     body = {
         "url": "tcp://10.0.0.7:2376", "tlsCa": "ca", "tlsCertificate": "certificate", "tlsKey": "the-private-key",
         "attributes": {"rack": "7"},
@@ -70,7 +76,12 @@ def test_an_instance_tells_its_resources(world: World, reader: APIClient) -> Non
 def test_an_aws_document_becomes_a_revision(tags: object, root: APIClient) -> None:
     made = ok(root.post("/api/v1/task-definitions", {**DOCUMENT, "tags": tags}, format="json"), 201)
     assert made["taskDefinitionArn"] == here.task_definition_arn("api", 1)
-    assert (made["family"], made["revision"], made["status"], made["tags"]) == ("api", 1, "ACTIVE", {"team": "shop"})
+    assert (made["family"], made["revision"], made["status"], made["tags"]) == (
+        "api",
+        1,
+        "ACTIVE",
+        {"team": "shop"},
+    )
     assert made["containerDefinitions"][0]["image"] == "api:1"
     shown = ok(root.get("/api/v1/task-definitions/api"))
     assert shown == made
@@ -95,7 +106,9 @@ def test_a_deployer_may_not_register_host_mounts(client_of: Any) -> None:
 def test_two_revisions_are_compared(world: World, reader: APIClient) -> None:
     compared = ok(reader.get("/api/v1/task-definitions/web:12/compare?to=web:13"))
     assert compared["before"] == here.task_definition_arn("web", 12)
-    changes = {change["path"]: (change["before"], change["after"], change["kind"]) for change in compared["changes"]}
+    changes = {
+        change["path"]: (change["before"], change["after"], change["kind"]) for change in compared["changes"]
+    }
     assert changes["containerDefinitions[web].image"] == ("web:9a3d0b1", "web:4f1c9e2", "changed")
     assert changes["containerDefinitions[web].environment[FEATURE_CART]"] == (None, "on", "added")
     assert ok(reader.get("/api/v1/task-definitions/web:12/compare?to=web:12"))["changes"] == []
@@ -122,7 +135,10 @@ def test_a_service_is_created_scaled_configured_and_deleted(root: APIClient) -> 
     error_of(root.post(path, body, format="json"), 400)
 
     scaled = ok(root.patch(f"{path}/api", {"desiredCount": 5}, format="json"))
-    assert (scaled["desiredCount"], scaled["currentServiceDeployment"]) == (5, made["currentServiceDeployment"])
+    assert (scaled["desiredCount"], scaled["currentServiceDeployment"]) == (
+        5,
+        made["currentServiceDeployment"],
+    )
     breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
     configured = ok(root.patch(f"{path}/api", {"deploymentConfiguration": breaker}, format="json"))
     assert configured["deploymentConfiguration"]["deploymentCircuitBreaker"]["rollback"] is True
@@ -148,7 +164,10 @@ def test_an_operator_scales_and_may_not_delete(world: World, client_of: Any) -> 
     operator = client_of("olga", "operator")
     assert ok(operator.patch(WEB, {"desiredCount": 3}, format="json"))["desiredCount"] == 3
     error = error_of(operator.delete(f"{WEB}?force=true"), 403, "AccessDeniedException")
-    assert (error["action"], error["resource"]) == ("ecs:DeleteService", here.service_arn("production", "web"))
+    assert (error["action"], error["resource"]) == (
+        "ecs:DeleteService",
+        here.service_arn("production", "web"),
+    )
     assert Service.objects.get(name="web").status == "ACTIVE"
 
 
@@ -168,7 +187,11 @@ def test_in_mid_deployment_a_rollback_stops_it(world: World, root: APIClient) ->
     assert answered["status"] == "ROLLBACK_REQUESTED"
     assert answered["rollback"]["serviceRevisionArn"] == world.revisions[12].arn
     assert AuditRecord.objects.latest("id").action == "ecs:StopServiceDeployment"
-    error_of(root.post(f"/api/v1/deployments/{world.deployment.pk}/stop", {}, format="json"), 409, "ConflictException")
+    error_of(
+        root.post(f"/api/v1/deployments/{world.deployment.pk}/stop", {}, format="json"),
+        409,
+        "ConflictException",
+    )
 
 
 def test_afterwards_it_is_a_deployment_of_the_frozen_revision(db: None, root: APIClient) -> None:
@@ -212,11 +235,22 @@ def test_a_stranger_learns_nothing_by_rolling_back(world: World, client_of: Any)
 
 
 def test_a_standalone_task_runs_once_and_is_stopped(world: World, root: APIClient) -> None:
-    body = {"taskDefinition": "web:13", "count": 2, "startedBy": "ci", "tags": {"run": "7"}, "clientToken": "once"}
+    body = {
+        "taskDefinition": "web:13",
+        "count": 2,
+        "startedBy": "ci",
+        "tags": {"run": "7"},
+        "clientToken": "once",
+    }
     ran = ok(root.post("/api/v1/clusters/production/tasks", body, format="json"))
     assert ran["failures"] == [] and len(ran["tasks"]) == 2
     task = ran["tasks"][0]
-    assert (task["startedBy"], task["group"], task["tags"], task["serviceArn"]) == ("ci", "family:web", {"run": "7"}, None)
+    assert (task["startedBy"], task["group"], task["tags"], task["serviceArn"]) == (
+        "ci",
+        "family:web",
+        {"run": "7"},
+        None,
+    )
     assert [container["name"] for container in task["containers"]] == ["web"]
     again = ok(root.post("/api/v1/clusters/production/tasks", body, format="json"))
     assert {one["taskId"] for one in again["tasks"]} == {one["taskId"] for one in ran["tasks"]}
@@ -251,7 +285,12 @@ def test_tags_come_and_go(world: World, root: APIClient) -> None:
 
 
 def test_a_user_is_made_and_gets_powers_by_a_group(world: World, root: APIClient, client_of: Any) -> None:
-    body = {"username": "jonas", "displayName": "Jonas", "password": "a long pass phrase", "groups": ["operator"]}
+    body = {
+        "username": "jonas",
+        "displayName": "Jonas",
+        "password": "a long pass phrase",
+        "groups": ["operator"],
+    }
     made = root.post("/api/v1/users", body, format="json")
     assert ok(made, 201)["groups"] == ["operator"]
     assert "pass phrase" not in made.content.decode()
@@ -272,8 +311,13 @@ def test_the_last_administrator_stays(root: APIClient) -> None:
 
 
 def test_a_malformed_policy_is_refused_with_each_place(root: APIClient) -> None:
-    document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Resource": "*"}]}
+    document = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": "*", "Resource": "*"}],
+    }
     error = error_of(
-        root.put("/api/v1/policies/mine", {"document": document}, format="json"), 400, "MalformedPolicyDocument"
+        root.put("/api/v1/policies/mine", {"document": document}, format="json"),
+        400,
+        "MalformedPolicyDocument",
     )
     assert all(path.startswith("document.Statement[0]") for path in error["fields"]) and error["fields"]
