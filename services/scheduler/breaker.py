@@ -52,9 +52,7 @@ def tripped(snapshot: Snapshot, deployment: Deployment, census: Census, now: dat
     return Verdict(failed, allowed, newest)
 
 
-def counted(
-    snapshot: Snapshot, deployment: Deployment, census: Census, now: datetime
-) -> tuple[Failure, ...]:
+def counted(snapshot: Snapshot, deployment: Deployment, census: Census, now: datetime) -> tuple[Failure, ...]:
     """Failures since the deployment began, since its rollback began, and (resetOnHealthyTask) since a task of it
     last became healthy."""
     rolling_back = deployment.status is DeploymentStatus.ROLLBACK_IN_PROGRESS
@@ -66,7 +64,9 @@ def counted(
     return tuple(f for f in own if after is None or f.stopped_at > after)
 
 
-def _last_healthy(snapshot: Snapshot, deployment: Deployment, census: Census, now: datetime) -> datetime | None:
+def _last_healthy(
+    snapshot: Snapshot, deployment: Deployment, census: Census, now: datetime
+) -> datetime | None:
     new = set(census.newly_healthy)
     if any(task.id in new and task.deployment == deployment.id for task in census.active):
         return now

@@ -33,7 +33,9 @@ class Limits:
 class Census:
     """Ids in the sets; tasks in the tuples. A task may be in several."""
 
-    live: tuple[Task, ...]  # before DEPROVISIONING: their containers may run, so they count towards the upper limit
+    live: tuple[
+        Task, ...
+    ]  # before DEPROVISIONING: their containers may run, so they count towards the upper limit
     leaving: tuple[Task, ...]  # live, but on their way down
     active: tuple[Task, ...]  # live, and not on their way down
     healthy: frozenset[str]
@@ -53,11 +55,15 @@ def take_census(snapshot: Snapshot, now: datetime) -> Census:
     live = tuple(t for t in snapshot.tasks if t.status.order < Status.DEPROVISIONING.order)
     active = tuple(t for t in live if not _leaves(t))
     running = [t for t in active if t.status is Status.RUNNING]
-    unhealthy = frozenset(t.id for t in running if t.health is Health.UNHEALTHY and now >= _grace_ends(t, snapshot))
+    unhealthy = frozenset(
+        t.id for t in running if t.health is Health.UNHEALTHY and now >= _grace_ends(t, snapshot)
+    )
     # Once healthy, always healthy while not UNHEALTHY: an engine that restarts its probes (UNKNOWN for a while) or a
     # clock that jumps back takes no task out of the count.
     known = {t.id for t in running if t.healthy_at is not None} - unhealthy
-    coming = {t.id: at for t in running if t.healthy_at is None and (at := _healthy_from(t, snapshot, silent))}
+    coming = {
+        t.id: at for t in running if t.healthy_at is None and (at := _healthy_from(t, snapshot, silent))
+    }
     new = tuple(key for key, at in coming.items() if at <= now and key not in unhealthy)
     times = [*coming.values(), *(_grace_ends(t, snapshot) for t in running if t.health is Health.UNHEALTHY)]
     return Census(

@@ -14,7 +14,9 @@ from services.scheduler.rollout import Goal
 class Crew:
     """The active tasks, sorted by what is to become of them."""
 
-    stay: tuple[Task, ...]  # of the right revision, not UNHEALTHY, on an instance that stays: they fill the count
+    stay: tuple[
+        Task, ...
+    ]  # of the right revision, not UNHEALTHY, on an instance that stays: they fill the count
     replace: tuple[Task, ...]  # of another revision, UNHEALTHY, or on a DRAINING instance
     failed: tuple[Task, ...]  # UNHEALTHY and never were healthy: nothing is lost with them
     protected: tuple[Task, ...]  # to be replaced, but protected from it by the user

@@ -99,7 +99,9 @@ def _restart(facts: TaskFacts) -> Step | None:
 def _failure(facts: TaskFacts, now: datetime) -> Fail | None:
     """Why the task cannot go on, or None. The first cause in time or order is the one named."""
     if facts.resource_error:
-        return _fail(facts, StopCode.TASK_FAILED_TO_START, f"ResourceInitializationError: {facts.resource_error}")
+        return _fail(
+            facts, StopCode.TASK_FAILED_TO_START, f"ResourceInitializationError: {facts.resource_error}"
+        )
     return _cannot_start(facts) or _essential_ended(facts) or _network_ended(facts) or _dead_end(facts, now)
 
 

@@ -108,7 +108,9 @@ def _drain(snapshot: Snapshot, census: Census) -> Plan:
         reason = "The service was deleted."
         actions.append(SetDeployment(deployment.id, DeploymentStatus.STOPPED, reason))
     code = StopCode.SERVICE_SCHEDULER_INITIATED
-    going = [task for task in snapshot.tasks if task.desired == "RUNNING" and task.status is not Status.STOPPED]
+    going = [
+        task for task in snapshot.tasks if task.desired == "RUNNING" and task.status is not Status.STOPPED
+    ]
     actions += [StopTask(task.id, code, "The service was deleted") for task in going]
     if going:
         actions.append(wording.stopped(snapshot.service, [task.id for task in going]))

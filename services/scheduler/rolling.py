@@ -91,7 +91,11 @@ class Reconciler:
         return self._scaling()
 
     def _scaling(self) -> str:
-        initiator = f"deployment {self.goal.deployment}" if self.goal.deployment else f"service {self.snapshot.service}"
+        initiator = (
+            f"deployment {self.goal.deployment}"
+            if self.goal.deployment
+            else f"service {self.snapshot.service}"
+        )
         return f"Scaling activity initiated by ({initiator})"
 
     def _stop_failed(self) -> None:
@@ -108,7 +112,11 @@ class Reconciler:
         surplus = len(self.crew.stay) - self.limits.desired
         for tier in self._tiers([task for task in self.crew.stay if not task.protected]):
             # Where protected tasks are the ones not healthy yet, the healthy ones are not theirs to replace.
-            spare = len(tier) if not self.census.is_healthy(tier[0]) else self.budget.healthy - self.limits.desired
+            spare = (
+                len(tier)
+                if not self.census.is_healthy(tier[0])
+                else self.budget.healthy - self.limits.desired
+            )
             victims = self._victims(tier, min(surplus, spare), self._without_stopping(self.crew.stay))
             for task in victims:
                 self._stop(task, self._scaling())
@@ -121,7 +129,9 @@ class Reconciler:
         own = self.goal.revision.id if self.goal.revision is not None else None
         for healthy in (False, True):
             for other in (True, False):
-                tier = [t for t in tasks if self.census.is_healthy(t) is healthy and (t.revision != own) is other]
+                tier = [
+                    t for t in tasks if self.census.is_healthy(t) is healthy and (t.revision != own) is other
+                ]
                 if tier:
                     yield tier
 
@@ -172,7 +182,9 @@ class Reconciler:
         if revision is None or missing == 0:
             return None
         goal = self.goal
-        wait = throttle(goal.failures, goal.last_started_at, self.limits.desired, self.snapshot.timing, self.now)
+        wait = throttle(
+            goal.failures, goal.last_started_at, self.limits.desired, self.snapshot.timing, self.now
+        )
         if wait is not None and self.now < wait.until:
             self.outcome.throttled = wait
             return None
@@ -241,7 +253,10 @@ class Reconciler:
         leaving = [task for task in self.snapshot.tasks if task.id not in active and self._answers(task)]
         ailing, healthy = self._to_replace(reachable=True)
         return make_room(
-            [_reserved(instance, revision.demand, chosen[instance.id]) for instance in self.snapshot.instances],
+            [
+                _reserved(instance, revision.demand, chosen[instance.id])
+                for instance in self.snapshot.instances
+            ],
             Request.of(revision),
             self.outcome.unplaced,
             demands=self.demands,

@@ -52,7 +52,10 @@ def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tup
     if deployment is None:
         return _steady(snapshot), actions
     if deployment.ready and is_complete(snapshot, deployment, census):
-        return _steady(snapshot, completed=_effective(deployment)), (*actions, *_complete(snapshot, deployment))
+        return _steady(snapshot, completed=_effective(deployment)), (
+            *actions,
+            *_complete(snapshot, deployment),
+        )
     verdict = tripped(snapshot, deployment, census, now)
     if verdict is not None:
         after, more = _trip(snapshot, deployment, verdict, now)
@@ -123,7 +126,9 @@ def _roll_back(
 ) -> tuple[Deployment, tuple[Action, ...]]:
     revision = snapshot.revisions.get(back)
     text = f"rolling back to {revision.label if revision else back}."
-    after = replace(deployment, status=_S.ROLLBACK_IN_PROGRESS, rollback=back, rollback_started_at=now, ready=True)
+    after = replace(
+        deployment, status=_S.ROLLBACK_IN_PROGRESS, rollback=back, rollback_started_at=now, ready=True
+    )
     return after, (
         SetDeployment(deployment.id, _S.ROLLBACK_IN_PROGRESS, reason, rollback=back),
         wording.of_deployment(snapshot.service, deployment.id, text),
@@ -176,5 +181,9 @@ def _wait_for_images(snapshot: Snapshot, deployment: Deployment) -> Goal:
     goal = _steady(snapshot)
     if not deployment.image_error:
         return replace(goal, waiting=f"Waiting for the images of {label} to be resolved.")
-    trouble = f"(deployment {deployment.id}) is unable to resolve the images of {label}: {deployment.image_error}"
-    return replace(goal, waiting=f"Waiting for the images of {label}: {deployment.image_error}", trouble=trouble)
+    trouble = (
+        f"(deployment {deployment.id}) is unable to resolve the images of {label}: {deployment.image_error}"
+    )
+    return replace(
+        goal, waiting=f"Waiting for the images of {label}: {deployment.image_error}", trouble=trouble
+    )

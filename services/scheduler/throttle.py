@@ -46,7 +46,9 @@ def throttle(
     the future (the clock was set back) count, but nothing waits for their time to come.
     """
     row = [
-        f for f in failures if not f.reached_running and (last_started_at is None or f.stopped_at > last_started_at)
+        f
+        for f in failures
+        if not f.reached_running and (last_started_at is None or f.stopped_at > last_started_at)
     ]
     waits = []
     if newest := _newest(row, now):

@@ -13,7 +13,9 @@ from services.scheduler.rollout import Goal
 from services.scheduler.throttle import Throttle
 
 
-def explain(snapshot: Snapshot, census: Census, goal: Goal, outcome: Outcome, crew: Crew, now: datetime) -> str:
+def explain(
+    snapshot: Snapshot, census: Census, goal: Goal, outcome: Outcome, crew: Crew, now: datetime
+) -> str:
     """The most telling of the things it waits for; "" when it waits for nothing.
 
     What needs somebody's hand comes first, then what only takes time.
@@ -89,8 +91,12 @@ def _stopping(census: Census, outcome: Outcome) -> str:
 def _unreachable(snapshot: Snapshot, census: Census, crew: Crew) -> str:
     """Tasks that are to go, on an engine that cannot be told: they keep counting until it answers."""
     silent = {instance.id for instance in snapshot.instances if not instance.connected}
-    found = sorted({t.instance for t in (*census.leaving, *crew.replace) if t.instance in silent if t.instance})
-    return f"Waiting for container instance {found[0]} to answer: its tasks are to be stopped." if found else ""
+    found = sorted(
+        {t.instance for t in (*census.leaving, *crew.replace) if t.instance in silent if t.instance}
+    )
+    return (
+        f"Waiting for container instance {found[0]} to answer: its tasks are to be stopped." if found else ""
+    )
 
 
 def _protected(snapshot: Snapshot, crew: Crew) -> str:

@@ -37,7 +37,9 @@ def at(second: float) -> datetime:
 NOW = at(1000)
 
 
-def revision(key: str = "old", *, cpu: int = 256, memory: int = 512, checks: bool = False, **more: Any) -> Revision:
+def revision(
+    key: str = "old", *, cpu: int = 256, memory: int = 512, checks: bool = False, **more: Any
+) -> Revision:
     ports = frozenset((port, "tcp") for port in more.pop("ports", ()))
     return Revision(key, f"web:{key}", Demand(cpu, memory, ports), checks, **more)
 

@@ -109,7 +109,9 @@ def _rule_1(snapshot: Snapshot, made: Plan, now: datetime) -> None:
     assert not starts or live + starts <= most, f"{live} live and {starts} started, but at most {most} may be"
     serving = healthy(snapshot, made, now)
     lost = {action.task for action in made.actions if isinstance(action, StopTask)} & serving
-    assert not lost or len(serving) - len(lost) >= least, f"{len(serving)} - {len(lost)} healthy, least {least}"
+    assert not lost or len(serving) - len(lost) >= least, (
+        f"{len(serving)} - {len(lost)} healthy, least {least}"
+    )
 
 
 def _rule_2(snapshot: Snapshot, made: Plan) -> None:
@@ -147,7 +149,9 @@ def _moves(snapshot: Snapshot, made: Plan, draining: bool) -> None:
         assert move.status in allowed, f"{status} -> {move.status}"
         status = move.status
         if move.status in ("SUCCESSFUL", "ROLLBACK_SUCCESSFUL"):
-            assert {t.revision for t in snapshot.tasks if t.status in BEFORE_DEPROVISIONING} <= {move.revision}
+            assert {t.revision for t in snapshot.tasks if t.status in BEFORE_DEPROVISIONING} <= {
+                move.revision
+            }
         elif move.status in ("STOPPED", "ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED"):
             assert move.reason
 

@@ -204,7 +204,9 @@ def test_restart_policy(what: str, more: dict[str, Any], again: bool) -> None:
 
 
 def test_a_helper_that_may_not_restart_is_left_ended() -> None:
-    helper = box("x", "exited", essential=False, restart_policy=RestartPolicy(attempt_period=300), exit_code=1)
+    helper = box(
+        "x", "exited", essential=False, restart_policy=RestartPolicy(attempt_period=300), exit_code=1
+    )
     assert step("RUNNING", box("app", "running"), helper) == Wait()
 
 

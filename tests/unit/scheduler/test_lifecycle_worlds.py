@@ -35,7 +35,16 @@ from tests.unit.scheduler.build import T0
 
 ONE = os.environ.get("SCHEDULER_SEED")
 LIVES = int(os.environ.get("SCHEDULER_LIVES", "1500"))
-FATES = ["runs", "runs", "runs", "ends well", "ends badly", "cannot be pulled", "cannot start", "out of memory"]
+FATES = [
+    "runs",
+    "runs",
+    "runs",
+    "ends well",
+    "ends badly",
+    "cannot be pulled",
+    "cannot start",
+    "out of memory",
+]
 
 
 class Life:
@@ -88,7 +97,9 @@ class Life:
             if container.observed != "running" or self.random.random() < 0.4:
                 continue
             if container.has_health_check:
-                self.set(container.name, health=Health.UNHEALTHY if self.ill[container.name] else Health.HEALTHY)
+                self.set(
+                    container.name, health=Health.UNHEALTHY if self.ill[container.name] else Health.HEALTHY
+                )
             self._end(container)
 
     def _end(self, container: ContainerFacts) -> None:
@@ -150,7 +161,9 @@ class Life:
         assert not self.facts.needs_pause or self.facts.pause == "running"
         for other, condition in container.depends_on:
             assert self._holds(self.get(other), condition), f"{name} starts before {other} is {condition}"
-        if self.random.random() < 0.05:  # the driver dies between create and start: it is seen created next time
+        if (
+            self.random.random() < 0.05
+        ):  # the driver dies between create and start: it is seen created next time
             self.set(name, observed="created")
         elif self.fate[name] == "cannot start":
             self.set(name, observed="created", start_error="no such file")
@@ -174,7 +187,9 @@ class Life:
         assert container.started_at is not None and container.finished_at is not None
         assert (container.finished_at - container.started_at).total_seconds() >= 60
         self.runs[name] += 1
-        self.set(name, observed="running", started_at=self.now, restarts=container.restarts + 1, exit_code=None)
+        self.set(
+            name, observed="running", started_at=self.now, restarts=container.restarts + 1, exit_code=None
+        )
         if self.runs[name] > 4:
             self.fate[name] = "runs"
 
@@ -203,7 +218,9 @@ def live(seed: int) -> Life:
         idle = idle + 1 if isinstance(step, Wait) else 0
         if idle > 25:
             if life.facts.status is Status.RUNNING:
-                life._stop_task(StopCode.SERVICE_SCHEDULER_INITIATED, "Scaling activity initiated by (service web)")
+                life._stop_task(
+                    StopCode.SERVICE_SCHEDULER_INITIATED, "Scaling activity initiated by (service web)"
+                )
             assert life.facts.status is not Status.PENDING or may_wait(life), "PENDING for ever"
         if isinstance(step, Wait):
             life.pass_time()
@@ -246,9 +263,21 @@ def test_every_life_ends_in_order(batch: int) -> None:
 def test_lives_are_worth_something() -> None:
     lives = [run(seed) for seed in range(300)]
     codes = Counter(life.facts.stop_code for life in lives)
-    assert {"TaskFailedToStart", "EssentialContainerExited", "UserInitiated", "ServiceSchedulerInitiated"} <= set(codes)
+    assert {
+        "TaskFailedToStart",
+        "EssentialContainerExited",
+        "UserInitiated",
+        "ServiceSchedulerInitiated",
+    } <= set(codes)
     reasons = " ".join(life.facts.stop_reason for life in lives)
-    for words in ("CannotPull", "CannotStart", "OutOfMemory", "became UNHEALTHY", "SUCCESS required", "timeout"):
+    for words in (
+        "CannotPull",
+        "CannotStart",
+        "OutOfMemory",
+        "became UNHEALTHY",
+        "SUCCESS required",
+        "timeout",
+    ):
         assert words in reasons, words
     assert sum(life.reached_running for life in lives) > 100
     assert any(max(life.runs.values(), default=0) > 1 for life in lives), "a restart policy is at work"

@@ -23,7 +23,9 @@ def small(key: str, **more: Any) -> Instance:
     return instance(key, **({"cpu": 1024, "memory": 2048} | more))
 
 
-def chosen(instances: list[Instance], count: int, *strategies: Strategy, request: Request = SMALL, **more: Any) -> list[str]:
+def chosen(
+    instances: list[Instance], count: int, *strategies: Strategy, request: Request = SMALL, **more: Any
+) -> list[str]:
     return list(place(instances, request, count, strategies=strategies, **more).chosen)
 
 
@@ -50,7 +52,9 @@ WHY: list[tuple[str, list[Instance], Request, str]] = [
 
 
 @pytest.mark.parametrize(("what", "instances", "request_", "reason"), WHY, ids=[w[0] for w in WHY])
-def test_a_refusal_names_the_closest_match(what: str, instances: list[Instance], request_: Request, reason: str) -> None:
+def test_a_refusal_names_the_closest_match(
+    what: str, instances: list[Instance], request_: Request, reason: str
+) -> None:
     assert why_not(instances, request_) == reason
 
 
@@ -61,7 +65,9 @@ def test_distinct_instance_sees_tasks_that_are_being_replaced() -> None:
 
 
 def test_a_udp_port_does_not_clash_with_its_tcp_twin() -> None:
-    assert chosen([small("i1", ports=[53])], 1, request=Request(Demand(1, 1, frozenset({(53, "udp")})))) == ["i1"]
+    assert chosen([small("i1", ports=[53])], 1, request=Request(Demand(1, 1, frozenset({(53, "udp")})))) == [
+        "i1"
+    ]
 
 
 def test_what_was_placed_counts_at_once() -> None:
@@ -90,7 +96,11 @@ def test_spread_over_instances() -> None:
 
 
 def test_spread_over_an_own_attribute() -> None:
-    racks = [small("i1", attributes={"rack": "r1"}), small("i2", attributes={"rack": "r1"}), small("i3", attributes={"rack": "r2"})]
+    racks = [
+        small("i1", attributes={"rack": "r1"}),
+        small("i2", attributes={"rack": "r1"}),
+        small("i3", attributes={"rack": "r2"}),
+    ]
     assert Counter(chosen(racks, 4, Strategy("spread", "attribute:rack"))) == {"i1": 1, "i2": 1, "i3": 2}
 
 
@@ -153,7 +163,14 @@ def test_tasks_on_instances_that_are_gone_go_first() -> None:
     assert victims({"i9": 1, "i1": 3}, 1, THREE) == ["i9"]
 
 
-@pytest.mark.parametrize("strategies", [(), (Strategy("spread", "instanceId"),), (Strategy("spread", f"attribute:{ZONE}"), Strategy("binpack", "cpu"))])
+@pytest.mark.parametrize(
+    "strategies",
+    [
+        (),
+        (Strategy("spread", "instanceId"),),
+        (Strategy("spread", f"attribute:{ZONE}"), Strategy("binpack", "cpu")),
+    ],
+)
 def test_scaling_out_and_in_again_ends_where_it_began(strategies: tuple[Strategy, ...]) -> None:
     base = Counter(chosen(THREE, 3, *strategies))
     more = Counter(chosen(THREE, 7, *strategies))

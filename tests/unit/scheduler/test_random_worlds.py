@@ -113,7 +113,11 @@ def deployments(draw: st.DrawFn) -> Deployment:
         id="d1",
         status=status,
         target="new",
-        rollback="old" if going_back else draw(st.sampled_from([None, "older"])) if "ROLLBACK" in status else None,
+        rollback="old"
+        if going_back
+        else draw(st.sampled_from([None, "older"]))
+        if "ROLLBACK" in status
+        else None,
         created_at=draw(moments),
         rollback_started_at=draw(moments) if going_back else None,
         ready=ready,
@@ -125,7 +129,9 @@ def deployments(draw: st.DrawFn) -> Deployment:
 @st.composite
 def failures(draw: st.DrawFn) -> tuple[Failure, ...]:
     times = sorted(draw(st.lists(st.integers(0, 1000), max_size=8)))
-    return tuple(Failure(f"f{n}", at(t), draw(st.booleans()), "exit code 1", None) for n, t in enumerate(times))
+    return tuple(
+        Failure(f"f{n}", at(t), draw(st.booleans()), "exit code 1", None) for n, t in enumerate(times)
+    )
 
 
 @st.composite

@@ -73,7 +73,9 @@ ROLLING: list[tuple[str, int, tuple[int, int], tuple[Any, ...], int, set[str]]] 
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("what", "desired", "percent", "of", "starts", "stops"), ROLLING, ids=[r[0] for r in ROLLING])
+@pytest.mark.parametrize(
+    ("what", "desired", "percent", "of", "starts", "stops"), ROLLING, ids=[r[0] for r in ROLLING]
+)
 def test_rolling(
     what: str, desired: int, percent: tuple[int, int], of: tuple[Any, ...], starts: int, stops: set[str]
 ) -> None:
@@ -91,7 +93,12 @@ def test_new_tasks_belong_to_the_deployment_and_healed_ones_to_none() -> None:
 
 def test_an_unhealthy_task_of_the_deployment_that_never_was_healthy_is_a_failure_at_once() -> None:
     made = plan_now(1, (*tasks("o", 1), task("n", "new", health="UNHEALTHY")), deployment=deployment())
-    assert StopTask("n", StopCode.SERVICE_SCHEDULER_INITIATED, "Task failed container health checks", failed=True) in made.actions
+    assert (
+        StopTask(
+            "n", StopCode.SERVICE_SCHEDULER_INITIATED, "Task failed container health checks", failed=True
+        )
+        in made.actions
+    )
     assert "(task n) failed container health checks." in said(made)
 
 
@@ -146,12 +153,16 @@ def test_a_draining_instance_is_left_start_first() -> None:
     assert {a.instance for a in first.actions if hasattr(a, "instance")} == {"i2"}
     then = plan_now(2, (*tasks("o", 2), *tasks("n", 2, on="i2")), instances=places)
     assert (started(then), set(stopped(then))) == ([], {"o0", "o1"})
-    assert {a.reason for a in then.actions if isinstance(a, StopTask)} == {"Container instance i1 is draining"}
+    assert {a.reason for a in then.actions if isinstance(a, StopTask)} == {
+        "Container instance i1 is draining"
+    }
 
 
 def test_a_draining_instance_whose_tasks_are_protected_waits() -> None:
     places = [instance("i1", status="DRAINING"), instance("i2")]
-    made = plan_now(1, (task("o", healthy=150, protected=True), task("n", on="i2", healthy=150)), instances=places)
+    made = plan_now(
+        1, (task("o", healthy=150, protected=True), task("n", on="i2", healthy=150)), instances=places
+    )
     assert stopped(made) == []
     assert made.waiting == "Waiting for the protection of 1 task to end."
 
@@ -192,7 +203,9 @@ def test_tasks_of_a_disconnected_engine_are_not_stopped_to_make_room() -> None:
     """It would not come soon. What answers is taken instead, or it is waited for."""
     places = [instance("i1", connected=False), instance("i2")]
     both = (task("far", healthy=150), task("near", on="i2", healthy=150))
-    assert stopped(plan_now(2, both, percent=(50, 100), instances=places, deployment=deployment())) == ["near"]
+    assert stopped(plan_now(2, both, percent=(50, 100), instances=places, deployment=deployment())) == [
+        "near"
+    ]
     alone = plan_now(1, both[:1], percent=(0, 100), instances=places, deployment=deployment())
     assert (stopped(alone), said(alone)) == ([], [])
     assert alone.waiting == "Waiting for container instance i1 to answer: its tasks are to be stopped."
@@ -204,7 +217,9 @@ def test_tasks_of_a_disconnected_engine_are_not_stopped_to_make_room() -> None:
 def test_a_fixed_host_port_makes_room_by_stopping_down_to_the_minimum() -> None:
     revisions = {key: revision(key, ports=[80]) for key in ("old", "new")}
     full = instance("i1", ports=[80])
-    made = plan_now(1, tasks("o", 1), percent=(0, 200), revisions=revisions, instances=[full], deployment=deployment())
+    made = plan_now(
+        1, tasks("o", 1), percent=(0, 200), revisions=revisions, instances=[full], deployment=deployment()
+    )
     assert (started(made), stopped(made)) == ([], ["o0"])
     assert not [e for e in said(made) if "unable to place" in e]
 
@@ -234,7 +249,9 @@ def test_room_is_made_where_it_lets_a_task_in() -> None:
 def test_room_that_this_plan_gives_away_is_not_counted_twice() -> None:
     revisions = {key: revision(key, cpu=512) for key in ("old", "new")}
     half = instance("i1", cpu=1024, cpu_reserved=512)
-    made = plan_now(2, tasks("o", 1), percent=(0, 200), revisions=revisions, instances=[half], deployment=deployment())
+    made = plan_now(
+        2, tasks("o", 1), percent=(0, 200), revisions=revisions, instances=[half], deployment=deployment()
+    )
     assert (started(made), stopped(made)) == (["new"], ["o0"])
 
 
@@ -250,13 +267,18 @@ def test_no_task_is_stopped_for_room_that_does_not_suffice() -> None:
     """Two would have to go for one to come, and the minimum allows one only: none goes, and the event says why."""
     revisions = {"old": revision("old", cpu=512), "new": revision("new", cpu=1024)}
     full = instance("i1", cpu=1024, cpu_reserved=1024)
-    made = plan_now(2, tasks("o", 2), percent=(50, 200), revisions=revisions, instances=[full], deployment=deployment())
+    made = plan_now(
+        2, tasks("o", 2), percent=(50, 200), revisions=revisions, instances=[full], deployment=deployment()
+    )
     assert (started(made), stopped(made)) == ([], [])
     assert "insufficient CPU units available." in said(made)[0]
 
 
 def test_no_task_is_stopped_for_a_lack_that_stopping_does_not_mend() -> None:
-    revisions = {"old": revision("old"), "new": revision("new", required_attributes={"ecs.cpu-architecture": "arm64"})}
+    revisions = {
+        "old": revision("old"),
+        "new": revision("new", required_attributes={"ecs.cpu-architecture": "arm64"}),
+    }
     made = plan_now(2, tasks("o", 2), percent=(0, 200), revisions=revisions, deployment=deployment())
     assert (started(made), stopped(made)) == ([], [])
     assert "is missing an attribute required by your task." in said(made)[0]
@@ -282,7 +304,11 @@ def test_distinct_instance_rolls_by_stopping_first() -> None:
 
 
 def test_a_draining_service_stops_everything_and_finishes_when_all_is_gone() -> None:
-    of = (task("a", healthy=150, protected=True), task("b", status="PENDING"), task("c", status="STOPPING", desired="STOPPED"))
+    of = (
+        task("a", healthy=150, protected=True),
+        task("b", status="PENDING"),
+        task("c", status="STOPPING", desired="STOPPED"),
+    )
     first = plan_now(3, of, status="DRAINING", deployment=deployment())
     assert stopped(first) == ["a", "b"]
     assert [(d.status, d.deployment) for d in moved(first)] == [("STOPPED", "d1")]

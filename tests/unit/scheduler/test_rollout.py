@@ -119,7 +119,9 @@ def test_what_it_had_started_too_many_goes_again_the_new_ones_first() -> None:
 def test_rolling_back_by_request_goes_to_the_last_completed_revision_at_once() -> None:
     of = (*tasks("o", 1), *tasks("n", 1, "new"), task("p", "new", "PENDING"))
     made = plan_now(2, of, deployment=deployment("ROLLBACK_REQUESTED"))
-    assert moved(made) == [SetDeployment("d1", "ROLLBACK_IN_PROGRESS", "Rollback was requested.", rollback="old")]
+    assert moved(made) == [
+        SetDeployment("d1", "ROLLBACK_IN_PROGRESS", "Rollback was requested.", rollback="old")
+    ]
     assert said(made)[0] == "(deployment d1) rolling back to web:old."
     assert started(made) == ["old"]
     assert stopped(made) == ["p"]
@@ -209,7 +211,9 @@ def test_without_rollback_the_deployment_ends() -> None:
             "Last failure: exit code 1",
         )
     ]
-    assert said(made)[0] == "(deployment d1) deployment failed: tasks failed to start. Last failure: exit code 1"
+    assert (
+        said(made)[0] == "(deployment d1) deployment failed: tasks failed to start. Last failure: exit code 1"
+    )
 
 
 def test_with_rollback_the_same_plan_already_goes_back() -> None:
@@ -289,7 +293,10 @@ def test_nothing_becomes_healthy_on_an_engine_that_does_not_answer() -> None:
     of = (*tasks("o", 1), task("n", "new", on="i2", started=100))
     made = plan_now(1, of, instances=places, deployment=deployment())
     assert made.of(MarkHealthy) == () and stopped(made) == []
-    assert MarkHealthy("n") in plan_now(1, of, instances=[instance("i1"), instance("i2")], deployment=deployment()).actions
+    assert (
+        MarkHealthy("n")
+        in plan_now(1, of, instances=[instance("i1"), instance("i2")], deployment=deployment()).actions
+    )
 
 
 def test_once_healthy_it_stays_so_while_its_check_is_unknown() -> None:

@@ -61,7 +61,9 @@ def test_tasks_that_ran_and_crashed_do_not_throttle_but_pace() -> None:
     assert started(plan_now(1, failures=row(9, last=998, ran=True))) == ["old"]
     waits = plan_now(1, failures=row(9, last=999, ran=True))
     assert (started(waits), waits.wake_at) == ([], at(1001))
-    assert waits.waiting == "Waiting 1 s before trying again: a task ended before it was healthy (exit code 1)."
+    assert (
+        waits.waiting == "Waiting 1 s before trying again: a task ended before it was healthy (exit code 1)."
+    )
 
 
 def test_a_clock_that_was_set_back_does_not_hold_the_service_up() -> None:

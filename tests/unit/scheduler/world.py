@@ -146,7 +146,9 @@ class World:
             deployment=self.deployment,
             tasks=tuple(self._task(t) for t in self.live()),
             failures=self._failures(own),
-            last_healthy_at=max((t.healthy_at for t in own if t.healthy_at), default=None) if self.deployment else None,
+            last_healthy_at=max((t.healthy_at for t in own if t.healthy_at), default=None)
+            if self.deployment
+            else None,
             last_started_at=max((t.started_at for t in of_revision if t.started_at), default=None),
             instances=tuple(self._instance(i) for i in self.instances.values()),
             steady=self.steady,
@@ -316,18 +318,29 @@ class World:
         ports = frozenset({(8080, "tcp")}) if self._ports else frozenset()
         demand = Demand(self.random.choice([128, 256]), self.random.choice([256, 512]), ports)
         self.revisions[key] = Revision(
-            key, f"web:{key}", demand, self._checks, strategies=self._strategies, distinct_instance=self._distinct
+            key,
+            f"web:{key}",
+            demand,
+            self._checks,
+            strategies=self._strategies,
+            distinct_instance=self._distinct,
         )
         if self.deployment is not None:  # a new one supersedes the one under way, as UpdateService does
             self.ended.append((self.deployment.target, DeploymentStatus.STOPPED))
         self.deployment = Deployment(
-            self.serial("d"), DeploymentStatus.PENDING, key, created_at=self.now, ready=self.random.random() < 0.7
+            self.serial("d"),
+            DeploymentStatus.PENDING,
+            key,
+            created_at=self.now,
+            ready=self.random.random() < 0.7,
         )
 
     def resolve_images(self) -> None:
         d = self.deployment
         if d is not None and not d.ready:
-            self.deployment = Deployment(d.id, d.status, d.target, d.rollback, d.created_at, d.rollback_started_at)
+            self.deployment = Deployment(
+                d.id, d.status, d.target, d.rollback, d.created_at, d.rollback_started_at
+            )
 
     def request(self, status: DeploymentStatus) -> None:
         d = self.deployment
@@ -340,13 +353,19 @@ class World:
         """The engine was killed: its containers ended, and none of them is to blame."""
         for task in self.live():
             if task.instance == instance and task.desired == "RUNNING":
-                self._end(task, StopCode.INFRASTRUCTURE_HEALTH, "The container instance's engine was restarted")
+                self._end(
+                    task, StopCode.INFRASTRUCTURE_HEALTH, "The container instance's engine was restarted"
+                )
 
     def kill_one(self) -> None:
         running = [t for t in self.live() if t.status is Status.RUNNING and t.desired == "RUNNING"]
         if running:
             victim = self.random.choice(running)
-            self._end(victim, StopCode.ESSENTIAL_CONTAINER_EXITED, "Essential container in task exited: killed by hand")
+            self._end(
+                victim,
+                StopCode.ESSENTIAL_CONTAINER_EXITED,
+                "Essential container in task exited: killed by hand",
+            )
 
     def disturb(self) -> str:
         """One random deed of a user, an engine or a clock. Answers what it was, for replays."""
