@@ -8,6 +8,7 @@ from typing import Any
 from console.web.parts import Block, Host
 
 WIDTH, HEIGHT = 74.0, 20.0
+LINKED_TWICE = 12
 
 
 def share(part: float | None, whole: float) -> float:
@@ -93,4 +94,6 @@ def _row(
         "reserved": reserved,
         "blocks": drawn,
         "percent": round(share(reserved, total)),
+        # The second row shows the same tasks again: where they are many, they are linked and named once.
+        "linked": kind == "CPU" or len(parts) <= LINKED_TWICE,
     }

@@ -11,15 +11,18 @@ from django.utils.translation import gettext as _
 
 from clusters.models import ContainerInstance
 from console.web import links
-from console.web.page import ListState
+from console.web.page import ListState, address
 from console.web.parts import Block, Choice, Host, Tone
 from console.web.words import ago
 from services.models import Task
 
 ONE_BY_ONE = 400  # tasks on one page of the map; above, a block stands for all tasks of a service
-PER_PAGE = 24
+PER_PAGE = 12
 COLOURS = 8
+MOST_BLOCKS = 240  # on all instances of a page together, so that it stays under 100 KB
+_REST_COLOUR = 5
 _LEGEND = 12
+_Found = list[tuple[str, str, str, int, int, int]]
 
 SORTS = {
     "name": ("name", "id"),
@@ -96,22 +99,34 @@ def hosts(instances: Sequence[ContainerInstance]) -> tuple[list[Host], list[tupl
     colour = {name: index % COLOURS for index, name in enumerate(names)}
     clusters = {instance.pk: instance.cluster.name for instance in instances}
     blocks: dict[str, list[Block]] = defaultdict(list)
-    for instance_id, name, task_id, count, cpu, memory in sorted(found, key=lambda row: (row[1], row[2])):
-        cluster = clusters[instance_id]
-        url = (
-            links.task(cluster, task_id)
-            if task_id
-            else f"{links.to('tasks')}?instance={instance_id}&service={name}"
-        )
-        blocks[instance_id].append(
-            Block(_title(name, task_id, count, cpu, memory), url, cpu, memory, colour[name])
-        )
+    for instance_id, name, task_id, count, cpu, memory in _bounded(
+        found, MOST_BLOCKS // max(1, len(instances))
+    ):
+        if task_id:
+            url = links.task(clusters[instance_id], task_id)
+        else:
+            url = address(links.to("tasks"), instance=instance_id, service=name)
+        title = _title(name, task_id, count, cpu, memory)
+        blocks[instance_id].append(Block(title, url, cpu, memory, colour.get(name, _REST_COLOUR)))
     return [_host(instance, blocks[instance.pk]) for instance in instances], [
         (name, colour[name]) for name in names[:_LEGEND]
     ]
 
 
-_Found = list[tuple[str, str, str, int, int, int]]
+def _bounded(found: _Found, most: int) -> _Found:
+    """By name, at most `most` on an instance: the largest ones, and one block for all the rest."""
+    by_instance: dict[str, _Found] = defaultdict(list)
+    for row in found:
+        by_instance[row[0]].append(row)
+    kept: _Found = []
+    for instance_id, mine in by_instance.items():
+        mine.sort(key=lambda row: (-row[4], -row[5], row[1], row[2]))
+        shown, rest = mine[:most], mine[most:]
+        kept += sorted(shown, key=lambda row: (row[1], row[2]))
+        if rest:
+            count, cpu, memory = (sum(amounts) for amounts in zip(*(row[3:] for row in rest), strict=True))
+            kept.append((instance_id, "", "", count, cpu, memory))
+    return kept
 
 
 def _single(tasks: QuerySet[Task]) -> _Found:
@@ -133,7 +148,7 @@ def _title(name: str, task_id: str, count: int, cpu: int, memory: int) -> str:
     what = (
         f"{name} {task_id[:8]}"
         if task_id
-        else _("%(name)s, %(count)d tasks") % {"name": name, "count": count}
+        else _("%(name)s, %(count)d tasks") % {"name": name or _("others"), "count": count}
     )
     return _("%(what)s: %(cpu)d CPU units, %(memory)d MiB") % {"what": what, "cpu": cpu, "memory": memory}
 

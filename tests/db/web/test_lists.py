@@ -147,6 +147,21 @@ def test_the_map_draws_every_task_in_proportion(world: World, browser_of: PageCl
     assert f"{round(host.cpu_reserved * 100 / host.cpu)} %" in words_of(page)
 
 
+def test_the_map_stays_small_however_many_services_an_instance_has(
+    world: World, browser_of: PageClient
+) -> None:
+    grow(world, services=100, tasks=5)
+    page = text_of(browser_of("amina", "administrator"), "/clusters/production/?tab=instances")
+    host = world.instances[0]
+    block = page[page.index(f"{host.name} CPU") :]
+    titles = re.findall(r"<title>([^<]+)</title>", block[: block.index("</svg>")])
+    assert len(titles) == 81 and titles[-1].startswith("others, ")
+    assert len(page) < 100_000
+    units = sum(int(re.search(r"(\d+) CPU units", title)[1]) for title in titles)  # type: ignore[index]
+    mine = Task.objects.filter(instance=host).exclude(status="STOPPED")
+    assert units == sum(mine.values_list("cpu", flat=True))
+
+
 def test_an_instance_that_is_away_says_why(world: World, browser_of: PageClient) -> None:
     host = world.instances[1]
     ContainerInstance.objects.filter(pk=host.pk).update(

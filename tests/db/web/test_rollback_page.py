@@ -23,8 +23,7 @@ def test_mid_deployment_nothing_needs_to_start(reader) -> None:
     assert "Unchanged: 6 tasks desired, ports, health check, network, placement." in text
     assert (
         "Deployment 4 stops. The 6 tasks of revision 12 are still running, "
-        "so nothing needs to start: <b>a few seconds</b>"
-        in text
+        "so nothing needs to start: <b>a few seconds</b>" in text
     )
     assert (
         f"aws ecs stop-service-deployment --stop-type ROLLBACK --service-deployment-arn {w.deployment.arn}"

@@ -148,7 +148,9 @@ def test_denied_writes_leave_every_row_alone(reader, rows) -> None:
         "launch_type": "EC2",
         "placement": "",
     }
-    register = {f"containers-0-{name}": text for name, text in (("name", "x"), ("image", "x"), ("memory", "64"))}
+    register = {
+        f"containers-0-{name}": text for name, text in (("name", "x"), ("image", "x"), ("memory", "64"))
+    }
     register |= {"do": "register", "source": "form", "family": "x", "containers-0-essential": "on"}
     for path, data, action in (
         (f"{PAGE}scale/", {"desired_count": 1}, "ecs:UpdateService"),
