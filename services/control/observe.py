@@ -111,11 +111,11 @@ def _container_facts(container: Mapping[str, Any], row: TaskContainer, seen: See
 def _observed(created: bool, state: ContainerState | None) -> Observed:
     if not created:
         return None
-    if state is None:
+    if state is None or state.status == "removing":
         return "gone"
     if state.status in ("running", "paused", "restarting"):
         return "running"
-    if state.status in ("exited", "dead", "removing"):
+    if state.status in ("exited", "dead"):
         return "exited"
     return "created"
 

@@ -19,7 +19,7 @@ from .leftovers import remove_all
 from .remote import Remote
 
 BREAKER = {"enable": True, "rollback": True}
-LIMITS_OF_TIME = 120.0  # seconds; the machine may be busy
+LIMITS_OF_TIME = 180.0  # seconds; the machine may be busy
 
 
 class Site:
