@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -42,17 +43,20 @@ class Schema(SpectacularAPIView):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A parameter, or a field of a body."""
+    """A parameter, or a field of a body. `default`: as JSON, "" where there is none."""
 
     name: str
     where: str
     kind: str
     required: bool
     text: str
+    default: str
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
+    """`text`: what there is to say beyond the summary."""
+
     id: str
     method: str
     path: str
@@ -61,6 +65,7 @@ class Method:
     permissions: tuple[str, ...]
     members: tuple[Member, ...]
     answers: str
+    example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,42 +87,55 @@ def sections() -> list[Section]:
 
 
 def _method(path: str, method: str, operation: Mapping[str, Any], document: Mapping[str, Any]) -> Method:
-    text = str(operation.get("description", "")).partition("\n\nPermission:")[0]
+    summary = str(operation.get("summary", ""))
+    text = " ".join(str(operation.get("description", "")).partition("\n\nPermission:")[0].split())
     return Method(
         id=operation["operationId"],
         method=method.upper(),
         path=path,
-        summary=str(operation.get("summary", "")),
-        text=" ".join(text.split()),
+        summary=summary,
+        text=text[len(summary) :].lstrip(" .:;") if text.startswith(summary) else text,
         permissions=tuple(dict.fromkeys(operation.get("x-permissions", ()))),
         members=(*_parameters(operation), *_body(operation, document)),
         answers=_answers(operation),
+        example=_example(operation),
     )
 
 
 def _parameters(operation: Mapping[str, Any]) -> list[Member]:
     return [
-        Member(
-            one["name"],
-            one["in"],
-            _kind(one["schema"]),
-            bool(one.get("required")),
-            one.get("description", ""),
-        )
+        _member(one["name"], one["in"], one["schema"], bool(one.get("required")), one.get("description", ""))
         for one in operation.get("parameters", ())
     ]
 
 
+def _content(operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    return found
+
+
 def _body(operation: Mapping[str, Any], document: Mapping[str, Any]) -> list[Member]:
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    content = _content(operation)
     if not content:
         return []
     schema = _resolved(content["schema"], document)
     required = schema.get("required", ())
     return [
-        Member(name, "body", _kind(one), name in required, one.get("description", ""))
+        _member(name, "body", one, name in required, one.get("description", ""))
         for name, one in schema.get("properties", {}).items()
     ]
+
+
+def _member(name: str, where: str, schema: Mapping[str, Any], required: bool, text: str) -> Member:
+    default = json.dumps(schema["default"]) if schema.get("default") is not None else ""
+    return Member(name, where, _kind(schema), required, text.replace("`", ""), default)
+
+
+def _example(operation: Mapping[str, Any]) -> str:
+    for one in _content(operation).get("examples", {}).values():
+        if one["value"]:
+            return json.dumps(one["value"], indent=2)
+    return ""
 
 
 def _resolved(schema: Mapping[str, Any], document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -137,7 +155,7 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return str(schema["$ref"].rpartition("/")[2])
     if schema.get("type") == "array":
         return f"{_kind(schema.get('items', {}))}[]"
-    return str(schema.get("format") or schema.get("type", ""))
+    return "date-time" if schema.get("format") == "date-time" else str(schema.get("type", ""))
 
 
 def _answers(operation: Mapping[str, Any]) -> str:

@@ -27,6 +27,12 @@ class EndpointView(APIView):
     endpoint: ClassVar[Endpoint]
     fields: ClassVar[Mapping[str, type[Fields]]]
     schema = EndpointSchema()
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        """Answers hold secrets and states: nobody on the way keeps them."""
+        response["Cache-Control"] = "no-store"
+        return super().finalize_response(request, response, *args, **kwargs)
 
     def answer(self, request: Request, **path: str) -> Response:
         """Any method of any endpoint."""

@@ -103,6 +103,11 @@ class Frozen(Shape):
     placementStrategy = serializers.SerializerMethodField()
     placementConstraints = serializers.SerializerMethodField()
 
+    def get_fields(self) -> dict[str, Any]:
+        """Names and states are read first."""
+        found = super().get_fields()
+        return found | {name: found.pop(name) for name in tuple(Frozen._declared_fields)}
+
     def configuration(self, row: Any) -> Mapping[str, Any]:
         raise NotImplementedError
 

@@ -133,7 +133,7 @@ def test_the_reference_page_shows_every_method_within_the_console(db: None) -> N
     for endpoint in ENDPOINTS:
         assert "/api/v1/" + endpoint.path.replace("<str:", "{").replace(">", "}") in text
     assert "ecs:UpdateService" in text and "desiredCount" in text
-    assert len(text) < 150_000
+    assert len(text) < 100_000
     assert "<script>" not in text and "style=" not in text.replace("theme", "")
     assert "default-src 'self'" in response["Content-Security-Policy"]
 
