@@ -17,8 +17,6 @@ from tests.lab.images import ensure_image
 from tests.lab.installation import Installation, until
 from tests.lab.leftovers import remove_all
 
-pytestmark = pytest.mark.xdist_group("engine")
-
 SERVICE = "/clusters/default/services/shop/"
 SET_UP = """
 from access.models import Group, User
