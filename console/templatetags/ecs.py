@@ -11,6 +11,7 @@ from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from console.web import service_words
+from console.web import waiting as waiting_words
 
 register = template.Library()
 
@@ -26,6 +27,12 @@ def person(arn: str) -> str:
 @register.filter
 def short_image(image: str) -> str:
     return service_words.short_image(image)
+
+
+@register.filter
+def waiting(sentence: str) -> str:
+    """What a service waits for, in the reader's language."""
+    return waiting_words.in_words(sentence)
 
 
 @register.filter

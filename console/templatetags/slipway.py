@@ -275,10 +275,10 @@ def pagination(context: Context, page: Page[Any], noun: str = "") -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def sort(context: Context, key: str, label: str, cls: str = "", default: bool = False) -> SafeString:
-    """A table heading that sorts by `?sort=key`, then `-key`."""
+def sort(context: Context, key: str, label: str, cls: str = "", default: bool | str = False) -> SafeString:
+    """A table heading that sorts by `?sort=key`, then `-key`. `default`: the order without `?sort=`, True or "desc"."""
     request = context["request"]
-    current = request.GET.get("sort", key if default else "")
+    current = request.GET.get("sort", f"-{key}" if default == "desc" else key if default else "")
     direction = {key: "ascending", f"-{key}": "descending"}.get(current, "")
     query = request.GET.copy()
     query.pop("page", None)

@@ -26,7 +26,7 @@ def family(name: str) -> str:
 
 
 def revision(family: str, revision: int | str) -> str:
-    return to("revision", family, revision)
+    return to("task-definition", family, revision)
 
 
 def of_arn(arn: str) -> str:

@@ -23,11 +23,11 @@ STATES: Mapping[str, Q] = {
 }
 ALIVE = ~Q(status="STOPPED")
 SORTS: Mapping[str, Sequence[str]] = {
-    "started": ("-created_at", "id"),
+    "started": ("created_at", "id"),
     "status": ("status", "-created_at", "id"),
     "service": ("group", "-created_at", "id"),
     "instance": ("instance__name", "-created_at", "id"),
-    "stopped": ("-stopped_at", "id"),
+    "stopped": ("stopped_at", "id"),
 }
 
 
@@ -50,7 +50,7 @@ def listed(request: HttpRequest, tasks: QuerySet[Task], default_state: str = "")
     """The context of templates/web/_tasks_table.html: page, rows, chips. Five queries, whatever the number of tasks.
 
     Without `?state=` those that are not stopped; `?service=` and `?instance=` narrow it (links from the map)."""
-    state = ListState.of(request, SORTS, "started")
+    state = ListState.of(request, SORTS, "-stopped" if request.GET.get("state") == "stopped" else "-started")
     if service := request.GET.get("service", ""):
         tasks = tasks.filter(service__name=service)
     if instance := request.GET.get("instance", ""):
