@@ -196,7 +196,8 @@ def update_service(
         )
     if row.desired_count != before["desiredCount"]:
         audit.note_change("desiredCount", before["desiredCount"], row.desired_count)
-        Service.objects.filter(pk=row.pk).update(steady_since=None)
+        row.steady_since = None
+        row.save(update_fields=["steady_since"])
     after = str(current_revision(row).task_definition)
     if after != before["taskDefinition"]:
         audit.note_change("taskDefinition", before["taskDefinition"], after)
