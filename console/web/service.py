@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.core.paginator import Page, Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -210,6 +211,17 @@ class ServicePage:
         return next(
             (c["healthCheck"] for c in containers if c.get("healthCheck") and c.get("essential", True)), {}
         )
+
+    @property
+    def stage_is_health(self) -> bool:
+        """Whether tasks run that do not count as healthy yet."""
+        assert self.deployment is not None
+        target = self.deployment.effective.pk
+        return any(crew.revision.pk == target and crew.running > crew.healthy for crew in self.crews)
+
+    @property
+    def steady_seconds(self) -> str:
+        return f"{settings.SLIPWAY_STEADY_SECONDS:g}"
 
     @cached_property
     def breaker(self) -> tuple[int, bool] | None:
