@@ -81,10 +81,11 @@ _IMAGES = (
         stop_signal="SIGINT",
         behaviour=Behaviour(stop_signal="SIGINT", stop_code=6),
     ),
-    # Its first process holds EAT (200) MiB: it fills its buffer, and then waits for a reader in vain.
+    # Its first process holds EAT (200) MiB: it fills its buffer, and then waits for a reader in vain. Not at once:
+    # an engine begins to watch for a lack of memory only just after the start, and would not know why it ended.
     LabImage(
         "eater",
-        "mkfifo /tmp/hold\nexec dd if=/dev/zero bs=${EAT:-200}M count=1 1<>/tmp/hold\n",
+        "mkfifo /tmp/hold\nsleep 0.4\nexec dd if=/dev/zero bs=${EAT:-200}M count=1 1<>/tmp/hold\n",
         behaviour=Behaviour(memory=200, ignores_sigterm=True),
     ),
     # Burns one core.
