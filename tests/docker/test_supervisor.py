@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -226,6 +229,42 @@ def test_the_generated_password_is_shown_once_and_kept_nowhere(own: Installation
     own.start()
     assert "Sign in as admin." in own.said().removeprefix(before)
     assert own.said().count(password) == 1
+
+
+@pytest.mark.skipif("DATABASE_URL" in os.environ, reason="the copy is of an SQLite file")
+def test_an_upgrade_keeps_a_copy_of_the_database_as_it_was(own: Installation) -> None:
+    own.start()
+    own.stop()
+    own.manage("migrate", "sessions", "zero")
+    assert not (own.home / "backups").exists()
+    own.start()
+    assert "upgrading the database (1 migrations)" in own.said()
+    (copy,) = (own.home / "backups").iterdir()
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    with closing(sqlite3.connect(copy)) as connection:
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    assert "services_service" in tables
+    assert "django_session" not in tables
+    assert own.http_status() == 200
+
+
+def test_a_home_with_a_long_name_has_its_socket_elsewhere(tmp_path: Path) -> None:
+    own = Installation(home=tmp_path / ("long" * 30))
+    try:
+        own.start()
+        folder = Path(_socket_of(own)).parent
+        assert (folder / "redis.sock").is_socket()
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert not folder.is_relative_to(own.home)
+        own.stop()
+        shutil.rmtree(folder)
+    finally:
+        own.remove()
+
+
+def _socket_of(slipway: Installation) -> str:
+    code = "from django.conf import settings; print(settings.HOME.redis_socket)"
+    return slipway.python(code).split()[-1]
 
 
 def test_two_installations_run_side_by_side(own: Installation, slipway: Installation) -> None:
