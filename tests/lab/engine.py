@@ -41,8 +41,10 @@ mount --make-rprivate /
 hostname {name}
 ip link set lo up
 mount --rbind {cgroups} /sys/fs/cgroup
-mkdir -p /run/docker /var/lib/docker
+mkdir -p /run/docker /var/lib/docker /etc/docker
 mount -t tmpfs tmpfs /run/docker
+# Holds the key that the engine's identity is made of: two hosts are two engines.
+mount -t tmpfs tmpfs /etc/docker
 mount --bind {data} /var/lib/docker
 touch {ready}
 exec sleep infinity
