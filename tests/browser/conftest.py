@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -187,6 +188,17 @@ def persistent(go: Callable[..., Any]) -> Callable[..., Any]:
     return again
 
 
+def ready(page: Page) -> None:
+    """The page's scripts run. A script that was lost to a change of the network (see `persistent`) is fetched again."""
+    for _ in range(3):
+        try:
+            page.wait_for_selector("html[data-ready]", timeout=12_000)
+            return
+        except PlaywrightTimeout:
+            page.reload()
+    page.wait_for_selector("html[data-ready]")
+
+
 def sign_in(
     page: Page,
     name: str = "amina",
@@ -199,4 +211,4 @@ def sign_in(
     page.get_by_label(words[1]).fill(PASSWORD)
     page.get_by_role("button", name=words[2]).click()
     page.wait_for_url(f"**{then}")
-    page.wait_for_selector("html[data-ready]")
+    ready(page)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import ROOT, Site
+from tests.browser.conftest import ROOT, Site, ready
 
 AXE = ROOT / "static" / "vendor" / "dev" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -40,7 +40,7 @@ def test_every_component_meets_wcag(page: Page, theme: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     page.evaluate("theme => localStorage.setItem('slipway-theme', theme)", theme)
     page.goto("/styleguide/?message=1")
-    page.wait_for_selector("html[data-ready]")
+    ready(page)
     calm(page)
     assert page.evaluate("document.documentElement.dataset.bsTheme") == theme
     assert violations(page) == []

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Site, sign_in
+from tests.browser.conftest import Site, ready, sign_in
 from tests.browser.test_design import violations
 from tests.browser.test_live import listening, publish
 
@@ -62,7 +62,7 @@ def test_every_page_meets_wcag_and_fits(page: Page, instance_id: str, theme: str
     wrong: list[str] = []
     for path in (*PAGES, f"/clusters/production/instances/{instance_id}/"):
         page.goto(path)
-        page.wait_for_selector("html[data-ready]")
+        ready(page)
         wrong += [f"{path}: {found}" for found in violations(page)]
         if page.evaluate("document.documentElement.scrollWidth") > width:
             wrong.append(f"{path}: wider than {width}")
@@ -90,7 +90,7 @@ def test_the_overview_follows_what_happens(page: Page, site: Site, instance_id: 
 
 def test_a_list_is_searched_while_typing_and_the_address_holds_it(page: Page, instance_id: str) -> None:
     page.goto("/services/")
-    page.wait_for_selector("html[data-ready]")
+    ready(page)
     box = page.get_by_role("searchbox", name="Search by name, cluster or family")
     box.press_sequentially("mail", delay=40)
     expect(page.get_by_role("row")).to_have_count(2)  # the heading and mailer
@@ -104,7 +104,7 @@ def test_a_list_is_searched_while_typing_and_the_address_holds_it(page: Page, in
 
 def test_the_palette_jumps_to_a_service(page: Page, instance_id: str) -> None:
     page.goto("/audit/")
-    page.wait_for_selector("html[data-ready]")
+    ready(page)
     page.keyboard.press("Control+k")
     page.get_by_role("combobox").fill("mailer")
     expect(page.locator("#palette [role=option]").first).to_contain_text("mailer")
@@ -114,7 +114,7 @@ def test_the_palette_jumps_to_a_service(page: Page, instance_id: str) -> None:
 
 def test_draining_asks_first_and_then_shows_the_truth(page: Page, instance_id: str) -> None:
     page.goto(f"/clusters/production/instances/{instance_id}/")
-    page.wait_for_selector("html[data-ready]")
+    ready(page)
     page.get_by_role("button", name="Drain", exact=True).click()
     dialog = page.get_by_role("dialog", name="Drain host-a?")
     expect(dialog).to_be_visible()
@@ -133,7 +133,7 @@ def test_the_phone_has_its_bar_at_the_bottom(page: Page, instance_id: str) -> No
     expect(page.locator(".rail")).to_be_hidden()
     bar.get_by_role("link", name="Services").click()
     page.wait_for_url("**/services/")
-    page.wait_for_selector("html[data-ready]")
+    ready(page)
     bar.locator("summary").click()
     bar.get_by_role("link", name="Instances").click()
     page.wait_for_url("**/instances/")
