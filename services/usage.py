@@ -11,6 +11,8 @@ from access.registry import Caller
 from access.visibility import visible
 from services.models import Service, Task, TaskDefinition
 
+MOST_USES = 200
+
 
 @dataclass(frozen=True, slots=True)
 class Use:
@@ -21,26 +23,40 @@ class Use:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Live tasks of a family in all, and in how many services."""
+
+    tasks: int
+    services: int
+
+
 def uses(caller: Caller, definitions: Iterable[TaskDefinition]) -> dict[int, list[Use]]:
-    """By the definition's primary key, where the most tasks are first. One query."""
-    rows = Task.objects.filter(task_definition__in=[row.pk for row in definitions])
-    return _counted(caller, rows, "task_definition_id")
-
-
-def uses_of_families(caller: Caller, families: Iterable[int]) -> dict[int, list[Use]]:
-    """The same by the family's primary key, all revisions together. One query."""
-    rows = Task.objects.filter(task_definition__family__in=list(families))
-    return _counted(caller, rows, "task_definition__family_id")
-
-
-def _counted(caller: Caller, rows: QuerySet[Task], by: str) -> dict[int, list[Use]]:
-    live = rows.exclude(status="STOPPED").order_by()
-    seen = visible(live, caller, "ecs:DescribeTasks", owner_fields=["service__arn"])
-    counted = seen.values_list(by, "cluster__name", "service__name").annotate(count=Count("pk"))
+    """By the definition's primary key, where the most tasks are first; the MOST_USES greatest of all. One query."""
+    rows = _live(caller, Task.objects.filter(task_definition__in=[row.pk for row in definitions]))
+    counted = rows.values_list("task_definition_id", "cluster__name", "service__name").annotate(
+        count=Count("pk")
+    )
     found: dict[int, list[Use]] = {}
-    for key, cluster, service, count in counted.order_by("-count", "cluster__name", "service__name"):
+    for key, cluster, service, count in counted.order_by("-count", "cluster__name", "service__name")[
+        :MOST_USES
+    ]:
         found.setdefault(key, []).append(Use(cluster, service or "", count))
     return found
+
+
+def totals(caller: Caller, families: Iterable[int]) -> dict[int, Total]:
+    """By the family's primary key; families without live tasks are left out. One query."""
+    rows = _live(caller, Task.objects.filter(task_definition__family__in=list(families)))
+    counted = rows.values_list("task_definition__family_id").annotate(
+        tasks=Count("pk"), services=Count("service", distinct=True)
+    )
+    return {family: Total(tasks, services) for family, tasks, services in counted}
+
+
+def _live(caller: Caller, rows: QuerySet[Task]) -> QuerySet[Task]:
+    live = rows.exclude(status="STOPPED").order_by()
+    return visible(live, caller, "ecs:DescribeTasks", owner_fields=["service__arn"])
 
 
 def services_of_family(caller: Caller, family: int) -> QuerySet[Service]:

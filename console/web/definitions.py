@@ -40,10 +40,10 @@ def families(request: HttpRequest) -> HttpResponse:
     if state.state != "all":
         rows = rows.filter(active__gt=0)  # type: ignore[misc]  # annotated by the query
     found = state.page_of(rows)
-    running = usage.uses_of_families(me, [row.pk for row in found])
+    running = usage.totals(me, [row.pk for row in found])
     values = {
         "page": found,
-        "rows": [{"family": row, "uses": running.get(row.pk, [])} for row in found],
+        "rows": [{"family": row, "total": running.get(row.pk)} for row in found],
         "may_register": _may_register(request),
         "choices": [Choice("", _("Active")), Choice("all", _("All"))],
         "searching": bool(state.q),
