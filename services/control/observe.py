@@ -89,7 +89,7 @@ def _container_facts(container: Mapping[str, Any], row: TaskContainer, seen: See
         ),
         has_health_check=has_health_check(container),
         start_timeout=container.get("startTimeout"),
-        stop_timeout=container.get("stopTimeout") or 30,
+        stop_timeout=container.get("stopTimeout", 30),
         restart_policy=RestartPolicy(
             frozenset(policy.get("ignoredExitCodes", ())), policy.get("restartAttemptPeriod", 300)
         )

@@ -1,10 +1,13 @@
-"""Each member of a task definition has its effect on a real engine: told by the engine, and seen from inside."""
+"""Every field of a container definition has its effect: as `docker inspect` and the container itself show.
+
+Many containers in few tasks, which run side by side: `started` starts them all.
+"""
 
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -12,404 +15,378 @@ from typing import Any
 
 import pytest
 
-from services.control import specs
-from services.control.observe import load
-from services.models import Task
-from telemetry.models import LogStream
-from tests.lab import images
-from tests.lab.dns import dns_server
-from tests.lab.tasks import TaskLab, inspect, within
+from clusters.engine.port import LABEL_TASK_ARN
+from tests.lab.images import HEALTH_CHECK
+from tests.lab.installation import until
+from tests.lab.site import Site, container, definition
 
-MIB = 1024 * 1024
+SHARED = "slipway-test-fields-shared"
+RESTART_AFTER = 62  # seconds: more than the least restartAttemptPeriod
 
 
-def container(name: str, image: str = "idle", **more: Any) -> dict[str, Any]:
-    return {"name": name, "image": images.reference(image), "memory": 16, "stopTimeout": 1, **more}
+@pytest.fixture(scope="module")
+def site(engine_url: str) -> Iterator[Site]:
+    with Site(engine_url, {"SLIPWAY_STEADY_SECONDS": "1"}) as one:
+        yield one
 
 
-def pairs(**values: str) -> list[dict[str, str]]:
-    return [{"name": name, "value": value} for name, value in values.items()]
+def shell(site: Site, name: str, script: str, **more: Any) -> dict[str, Any]:
+    """A container that runs a script."""
+    return container(name, site.image("idle"), command=["sh", "-c", script], **more)
 
 
-# ---- the process -------------------------------------------------------------------------------------
-
-
-def test_what_runs_and_as_whom(lab: TaskLab) -> None:
-    shell = container(
-        "shell",
+def shaped(site: Site) -> dict[str, Any]:
+    return container(
+        "shaped",
+        site.image("idle"),
         entryPoint=["/bin/sh", "-c"],
-        command=["echo $GREETING > /tmp/said; exec /bin/app"],
-        environment=pairs(GREETING="hello = you", EMPTY=""),
+        command=['echo "$GREETING from $(id -u):$(id -g) in $(pwd)"; exec /bin/app'],
+        environment=[{"name": "GREETING", "value": "hello"}],
         user="65534:65534",
         workingDirectory="/tmp",
-        hostname="harbour",
-        dockerLabels={"com.example.team": "docks"},
-        extraHosts=[{"hostname": "quay.example", "ipAddress": "192.0.2.7"}],
-        dnsServers=["192.0.2.53"],
-        dnsSearchDomains=["lab.example"],
-        ulimits=[{"name": "nofile", "softLimit": 64, "hardLimit": 128}],
-        interactive=True,
-    )
-    terminal = container("terminal", pseudoTerminal=True, dockerSecurityOptions=["no-new-privileges"])
-    task = lab.run(shell, terminal)
-
-    seen = lab.inspect(task, "shell")
-    config, host = seen["Config"], seen["HostConfig"]
-    assert (config["Entrypoint"], config["Cmd"]) == (["/bin/sh", "-c"], shell["command"])
-    assert {"GREETING=hello = you", "EMPTY="} <= set(config["Env"])
-    assert config["Labels"]["com.example.team"] == "docks"
-    assert config["Labels"]["com.amazonaws.ecs.task-arn"] == task.arn
-    assert (config["OpenStdin"], config["Tty"], config["StopTimeout"]) == (True, False, 1)
-    assert host["RestartPolicy"]["Name"] == "no"
-    assert lab.sh(task, "shell", "until cat said; do sleep 0.1; done 2>/dev/null") == "hello = you", (
-        "relative to the working directory"
-    )
-    assert lab.sh(task, "shell", "id -u; id -g").split() == ["65534", "65534"]
-    assert lab.sh(task, "shell", "hostname") == "harbour"
-    assert "192.0.2.7\tquay.example" in lab.sh(task, "shell", "cat /etc/hosts")
-    resolver = lab.sh(task, "shell", "cat /etc/resolv.conf").splitlines()
-    assert {"nameserver 192.0.2.53", "search lab.example"} <= set(resolver)
-    assert lab.sh(task, "shell", "ulimit -S -n; ulimit -H -n").split() == ["64", "128"]
-
-    assert lab.inspect(task, "terminal")["Config"]["Tty"]
-    assert lab.sh(task, "terminal", "readlink /proc/1/fd/0").startswith("/dev/pts")
-    assert "NoNewPrivs:\t1" in lab.sh(task, "terminal", "cat /proc/1/status")
-    assert "NoNewPrivs:\t0" in lab.sh(task, "shell", "cat /proc/1/status")
-
-
-def test_the_kernels_side(lab: TaskLab) -> None:
-    limited = container(
-        "limited",
-        memoryReservation=8,
         readonlyRootFilesystem=True,
-        systemControls=[{"namespace": "net.core.somaxconn", "value": "321"}],
+        dockerLabels={"team": "harbour"},
+        hostname="shipshape",
+        extraHosts=[{"hostname": "elsewhere", "ipAddress": "10.9.8.6"}],
+        dnsServers=["10.9.8.7"],
+        dnsSearchDomains=["sea.example"],
+        ulimits=[{"name": "nofile", "softLimit": 64, "hardLimit": 128}],
+        systemControls=[{"namespace": "net.core.somaxconn", "value": "99"}],
+        pseudoTerminal=True,
+        interactive=True,
+        dockerSecurityOptions=["no-new-privileges"],
         linuxParameters={
             "initProcessEnabled": True,
-            "capabilities": {"add": ["NET_ADMIN"], "drop": ["CHOWN", "MKNOD"]},
-            "sharedMemorySize": 5,
-            "tmpfs": [{"containerPath": "/scratch", "size": 3, "mountOptions": ["noexec", "mode=700"]}],
-            "devices": [
-                {"hostPath": "/dev/zero", "containerPath": "/dev/nought", "permissions": ["read"]},
-            ],
-            "maxSwap": 20,
-            "swappiness": 33,
+            "capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]},
+            "sharedMemorySize": 32,
+            "tmpfs": [{"containerPath": "/scratch", "size": 4, "mountOptions": ["noexec", "mode=1777"]}],
+            "devices": [{"hostPath": "/dev/zero", "containerPath": "/dev/mine", "permissions": ["read"]}],
+            "maxSwap": 8,
         },
-    )  # fmt: skip
-    # What is read-only has no /tmp to write to either.
-    limited |= {"command": ["/bin/sleep", "3600"]}
-    plain = container("plain")
-    task = lab.run(limited, plain)
-
-    code, output = lab.attempt(task, "limited", "touch /file")
-    assert (code, "Read-only file system" in output) == (1, True)
-    assert lab.attempt(task, "plain", "touch /file")[0] == 0
-    assert lab.sh(task, "limited", "cat /proc/sys/net/core/somaxconn") == "321"
-    assert "init" in lab.sh(task, "limited", "cat /proc/1/comm")
-    assert capabilities(lab, task, "limited") == (
-        capabilities(lab, task, "plain") | {NET_ADMIN}
-    ) - {CHOWN, MKNOD}  # fmt: skip
-    assert lab.sh(task, "limited", "df -m /dev/shm | tail -1").split()[1] == "5"
-    mounted = lab.sh(task, "limited", "grep ' /scratch ' /proc/mounts")
-    assert mounted.startswith("tmpfs ")
-    assert {"size=3072k", "noexec", "mode=700"} <= set(mounted.split()[3].split(","))
-    assert lab.sh(task, "limited", "head -c 2 /dev/nought | wc -c") == "2"
-
-    host = lab.inspect(task, "limited")["HostConfig"]
-    (device,) = host["Devices"]
-    assert device["CgroupPermissions"] == "r"
-    assert (host["Memory"], host["MemoryReservation"]) == (16 * MIB, 8 * MIB)
-    assert host["MemorySwap"] == 36 * MIB, "Docker counts memory and swap together"
-    assert host["MemorySwappiness"] == 33
-    group = Path("/sys/fs/cgroup/memory/docker", lab.row(task, "limited").runtime_id)
-    assert (group / "memory.limit_in_bytes").read_text().strip() == str(16 * MIB)
-    assert (group / "memory.soft_limit_in_bytes").read_text().strip() == str(8 * MIB)
+    )
 
 
-CHOWN, NET_ADMIN, MKNOD = 0, 12, 27  # bits of the kernel
+def ordered(site: Site) -> dict[str, Any]:
+    check = {"command": list(HEALTH_CHECK), "interval": 5, "timeout": 4, "retries": 2}
+    conditions = {"migrate": "SUCCESS", "setup": "COMPLETE", "db": "HEALTHY", "side": "START"}
+    return definition(
+        "ordered",
+        shell(
+            site,
+            "app",
+            "exec /bin/app",
+            dependsOn=[{"containerName": name, "condition": word} for name, word in conditions.items()],
+        ),
+        shell(site, "migrate", "sleep 1", essential=False),
+        shell(site, "setup", "sleep 1; exit 3", essential=False),
+        container("db", site.image("web"), healthCheck=check),
+        shell(site, "side", "exec /bin/app"),
+    )
 
 
-def capabilities(lab: TaskLab, task: Task, name: str) -> set[int]:
-    """The numbers of those its first process may have."""
-    line = lab.sh(task, name, "grep CapBnd /proc/1/status")
-    bits = int(line.split()[1], 16)
-    return {number for number in range(64) if bits >> number & 1}
+def volumes(site: Site, folder: Path) -> dict[str, Any]:
+    mounts = [
+        {"sourceVolume": "own", "containerPath": "/own"},
+        {"sourceVolume": "ours", "containerPath": "/ours"},
+        {"sourceVolume": "host", "containerPath": "/host", "readOnly": True},
+    ]
+    return definition(
+        "volumes",
+        shell(site, "writer", "date > /own/said; date >> /ours/said; exec /bin/app", mountPoints=mounts),
+        shell(site, "reader", "exec /bin/app", mountPoints=mounts),
+        volumes=[
+            {"name": "own"},
+            {
+                "name": "ours",
+                "dockerVolumeConfiguration": {
+                    "scope": "shared",
+                    "autoprovision": True,
+                    "labels": {"kept": "yes"},
+                },
+            },
+            {"name": "host", "host": {"sourcePath": str(folder)}},
+        ],
+    )
 
 
-def test_privileged_is_passed_on(lab: TaskLab) -> None:
-    """As created: not every machine these tests run on could start it."""
-    for wanted in (True, False):
-        what = container("root", privileged=wanted)
-        task = load(lab.start(lab.register(what)))
-        (document,) = task.task_definition.containers
-        made = lab.engine.create_container(
-            specs.container_spec(task, document, what["image"], cgroup_parent=None)
+def logging(site: Site) -> dict[str, Any]:
+    awslogs = {"awslogs-group": "/app/talk", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "blue"}
+    gelf = {"gelf-address": "udp://127.0.0.1:12201"}
+    return definition(
+        "logging",
+        container("plain", site.image("talker")),
+        container(
+            "file",
+            site.image("talker"),
+            logConfiguration={"logDriver": "json-file", "options": {"max-size": "1m"}},
+        ),
+        container("aws", site.image("talker"), logConfiguration={"logDriver": "awslogs", "options": awslogs}),
+        container("other", site.image("talker"), logConfiguration={"logDriver": "gelf", "options": gelf}),
+    )
+
+
+def ends(site: Site) -> dict[str, Any]:
+    return definition(
+        "ends",
+        container("stubborn", site.image("stubborn"), stopTimeout=3),
+        container("hasty", site.image("stubborn"), stopTimeout=0),
+        container("polite", site.image("idle"), stopTimeout=30),
+        container("own-check", site.image("own-check")),
+    )
+
+
+def restarting(site: Site) -> dict[str, Any]:
+    policy = {"enabled": True, "restartAttemptPeriod": 60, "ignoredExitCodes": [7]}
+    late = f"sleep {RESTART_AFTER}"
+    return definition(
+        "restarting",
+        shell(site, "keeper", "exec /bin/app"),
+        shell(site, "again", f"{late}; exit 1", essential=False, restartPolicy=policy),
+        shell(site, "ignored", f"{late}; exit 7", essential=False, restartPolicy=policy),
+        shell(site, "too-soon", "sleep 1; exit 1", essential=False, restartPolicy=policy),
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("host")
+    (made / "note").write_text("from the host")
+    return made
+
+
+@pytest.fixture(scope="module")
+def started(site: Site, folder: Path) -> dict[str, str]:
+    """Family to the id of its running task."""
+    documents = [
+        definition("shaped", shaped(site)), ordered(site), volumes(site, folder), logging(site), ends(site),
+        restarting(site),
+    ]  # fmt: skip
+    ids = {}
+    for document in documents:
+        # A shared volume has the name it is given: not one that others on this engine may use.
+        name = site.remote.register(
+            document=json.loads(json.dumps(document).replace('"ours"', f'"{SHARED}"'))
         )
-        assert inspect(made)["HostConfig"]["Privileged"] is wanted
+        ids[document["family"]] = site.remote.run_task(task_definition=name)["tasks"][0]
+    for task in ids.values():
+        site.task(task, "RUNNING")
+    return ids
 
 
-# ---- health -------------------------------------------------------------------------------------------
+def task_of(site: Site, started: dict[str, str], family: str) -> dict[str, Any]:
+    return dict(site.remote.tasks(ids=[started[family]])[0])
 
 
-def test_only_the_definitions_health_check_counts(lab: TaskLab) -> None:
-    """The image's own, which always fails, is switched off."""
-    ill = {"command": ["CMD-SHELL", "echo not $WORD; exit 1"], "interval": 5, "retries": 1, "timeout": 4}
-    task = lab.run(
-        container("unasked", "own-check"),
-        container("refused", "own-check", healthCheck={"command": ["NONE"]}),
-        container("asked", "own-check", healthCheck=ill, environment=pairs(WORD="today"), essential=False),
-    )
-    assert lab.inspect(task, "asked")["Config"]["Healthcheck"] == {
-        "Test": ill["command"], "Interval": 5_000_000_000, "Timeout": 4_000_000_000, "Retries": 1,
-    }  # fmt: skip
-
-    def unhealthy(row: Task) -> bool:
-        return lab.row(row, "asked").health == "UNHEALTHY"
-
-    task = lab.drive_until(task, unhealthy, "has an unhealthy container", 20)
-    assert lab.row(task, "asked").health_output.strip() == "not today"
-    for name in ("unasked", "refused"):
-        assert "Health" not in lab.inspect(task, name)["State"]
-        assert lab.row(task, name).health == "UNKNOWN"
-
-
-# ---- one after the other ----------------------------------------------------------------------------
-
-
-def test_containers_start_in_the_order_of_their_dependencies(lab: TaskLab) -> None:
-    def after(name: str, condition: str) -> dict[str, Any]:
-        return {"dependsOn": [{"containerName": name, "condition": condition}]}
-
-    check = {"command": list(images.HEALTH_CHECK), "interval": 5}
-    task = lab.run(
-        # Named against the order of their start.
-        container("app", **after("db", "HEALTHY")),
-        container("beside", **after("app", "START")),
-        container("db", "web", healthCheck=check, **after("migrate", "SUCCESS")),
-        container("migrate", "done", essential=False, **after("tried", "COMPLETE")),
-        container("tried", "crash", essential=False),
-    )
-    times = {name: moments(lab.inspect(task, name)) for name in ("app", "beside", "db", "migrate", "tried")}
-    assert times["tried"][1] <= times["migrate"][0]
-    assert lab.row(task, "tried").exit_code == 3, "complete is complete"
-    assert times["migrate"][1] <= times["db"][0]
-    assert lab.row(task, "migrate").exit_code == 0
-    probe = lab.inspect(task, "db")["State"]["Health"]["Log"][0]
-    assert (probe["ExitCode"], moment(probe["End"]) <= times["app"][0]) == (0, True)
-    assert times["app"][0] <= times["beside"][0]
-
-    # They end in the reverse order.
-    ids = {name: lab.row(task, name).runtime_id for name in ("app", "beside", "db")}
-    signals = Signals(list(ids.values()))
-    lab.stop(task)
-    ended = signals.ended()
-    assert [ended.index(ids[name]) for name in ("beside", "app", "db")] == [0, 1, 2]
-
-
-def test_a_dependency_that_failed_ends_the_task(lab: TaskLab) -> None:
-    depends = [{"containerName": "migrate", "condition": "SUCCESS"}]
-    both = [container("app", dependsOn=depends), container("migrate", "crash", essential=False)]
-    ended = lab.until(lab.start(lab.register(*both)), "STOPPED")
-    assert ended.stop_code == "TaskFailedToStart"
-    assert "app" in ended.stopped_reason
-    assert "migrate" in ended.stopped_reason
-    assert lab.row(ended, "app").started_at is None
-
-
-class Signals:
-    """The engine's events about these containers from now on."""
-
-    def __init__(self, containers: list[str]) -> None:
-        filters = [item for one in containers for item in ("--filter", f"container={one}")]
-        self._command = ["docker", "events", *filters, "--filter", "event=die", "--format", "{{.ID}}"]
-        self._since = engine_time()
-
-    def ended(self) -> list[str]:
-        """Which have ended, in order."""
-        command = [*self._command, "--since", self._since, "--until", engine_time()]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-
-
-def engine_time() -> str:
+def inspect(site: Site, task: dict[str, Any], name: str) -> dict[str, Any]:
+    runtime_id = task["containers"][name]["runtime_id"]
     done = subprocess.run(
-        ["docker", "info", "--format", "{{.SystemTime}}"], check=True, capture_output=True, text=True
+        ["docker", "--host", site.url, "inspect", runtime_id], capture_output=True, text=True, check=True
     )
-    return done.stdout.strip()
+    return dict(json.loads(done.stdout)[0])
 
 
-def moments(seen: dict[str, Any]) -> tuple[datetime, datetime]:
-    """(started, finished)"""
-    return moment(seen["State"]["StartedAt"]), moment(seen["State"]["FinishedAt"])
+def inside(site: Site, task: dict[str, Any], name: str, script: str) -> str:
+    runtime_id = task["containers"][name]["runtime_id"]
+    return site.engine.top_exec(runtime_id, ("sh", "-c", f"{script} 2>&1"))[1].strip()
 
 
-def moment(text: str) -> datetime:
-    """Of RFC 3339 in UTC with up to nine digits of a second."""
-    head, _, digits = text.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{head}.{digits[:6]:0<6}+00:00")
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
-# ---- starting again, and ending -------------------------------------------------------------------------
+# ---- what it is --------------------------------------------------------------------------------------
 
 
-def test_a_restart_policy_restarts_the_container_and_not_the_task(lab: TaskLab) -> None:
-    policy = {"enabled": True, "restartAttemptPeriod": 60}
-    definition = lab.register(
-        container("again", "crash-soon", restartPolicy=policy),
-        container("never", "crash-soon", essential=False, restartPolicy=policy | {"ignoredExitCodes": [4]}),
-        container("other"),
+def test_what_runs_and_as_whom(site: Site, started: dict[str, str]) -> None:
+    task = task_of(site, started, "shaped")
+    config = inspect(site, task, "shaped")["Config"]
+    assert config["Entrypoint"] == ["/bin/sh", "-c"]
+    assert config["Cmd"] == shaped(site)["command"]
+    assert config["Tty"] and config["OpenStdin"]
+    assert config["Labels"]["team"] == "harbour"
+    assert config["Labels"]["com.amazonaws.ecs.task-definition-family"] == "shaped"
+    assert config["Labels"]["com.amazonaws.ecs.container-name"] == "shaped"
+    assert config["Labels"][LABEL_TASK_ARN] == task["arn"]
+    said = until(lambda: site.engine.logs(task["containers"]["shaped"]["runtime_id"]), "it says something")
+    assert [line.message.strip() for line in said] == ["hello from 65534:65534 in /tmp"]
+    assert inside(site, task, "shaped", "hostname") == "shipshape"
+
+
+def test_what_it_may_do(site: Site, started: dict[str, str]) -> None:
+    task = task_of(site, started, "shaped")
+    assert "Read-only file system" in inside(site, task, "shaped", "touch /bin/x")
+    assert inside(site, task, "shaped", "ulimit -n; ulimit -Hn").split() == ["64", "128"]
+    host = inspect(site, task, "shaped")["HostConfig"]
+    assert (host["CapAdd"], host["CapDrop"]) == (["NET_ADMIN"], ["ALL"])
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    # What a process of it could get at most: NET_ADMIN (12) alone.
+    assert inside(site, task, "shaped", "grep CapBnd /proc/1/status").split()[1] == f"{1 << 12:016x}"
+    assert inside(site, task, "shaped", "grep NoNewPrivs /proc/1/status").split()[1] == "1"
+    assert inside(site, task, "shaped", "head -c 3 /dev/mine | wc -c") == "3"
+
+
+def test_what_it_has(site: Site, started: dict[str, str]) -> None:
+    task = task_of(site, started, "shaped")
+    host = inspect(site, task, "shaped")["HostConfig"]
+    assert host["Memory"] == 16 << 20
+    if host["MemorySwap"] > 0:  # where the kernel counts swap
+        assert host["MemorySwap"] == (16 + 8) << 20
+    assert host["Init"] is True
+    assert "init" in inside(site, task, "shaped", "cat /proc/1/cmdline")
+    assert inside(site, task, "shaped", "df -m /dev/shm | tail -1").split()[1] == "32"
+    scratch = inside(site, task, "shaped", "grep ' /scratch ' /proc/mounts")
+    assert "noexec" in scratch
+    assert "size=4096k" in scratch
+    assert inside(site, task, "shaped", "cat /proc/sys/net/core/somaxconn") == "99"
+
+
+def test_whom_it_knows(site: Site, started: dict[str, str]) -> None:
+    task = task_of(site, started, "shaped")
+    assert "10.9.8.6\telsewhere" in inside(site, task, "shaped", "cat /etc/hosts")
+    resolver = inside(site, task, "shaped", "cat /etc/resolv.conf").splitlines()
+    assert "nameserver 10.9.8.7" in resolver
+    assert "search sea.example" in resolver
+
+
+# ---- in which order ----------------------------------------------------------------------------------
+
+
+def test_depends_on_start_complete_success_healthy_and_the_way_back(
+    site: Site, started: dict[str, str]
+) -> None:
+    task = task_of(site, started, "ordered")
+    own = task["containers"]
+    begun = at(own["app"]["started_at"])
+    assert begun > at(own["migrate"]["finished_at"])
+    assert begun > at(own["setup"]["finished_at"])
+    assert (own["migrate"]["exit_code"], own["setup"]["exit_code"]) == (0, 3)
+    assert begun > at(own["side"]["started_at"])
+    assert (begun - at(own["db"]["started_at"])).total_seconds() >= 5  # its first probe
+    assert own["db"]["health"] == "HEALTHY"
+    check = inspect(site, task, "db")["Config"]["Healthcheck"]
+    assert check == {
+        "Test": ["CMD", "/bin/health"],
+        "Interval": 5_000_000_000,
+        "Timeout": 4_000_000_000,
+        "Retries": 2,
+    }
+    site.remote.stop_task(task=task["id"], reason="enough")
+    task = site.task(task["id"], "STOPPED")
+    own = task["containers"]
+    assert (task["stop_code"], task["stopped_reason"]) == ("UserInitiated", "enough")
+    assert at(own["app"]["finished_at"]) <= min(at(own[name]["finished_at"]) for name in ("db", "side"))
+
+
+def test_a_dependency_that_fails_keeps_the_task_from_running_and_says_so(site: Site) -> None:
+    wait = [{"containerName": "migrate", "condition": "SUCCESS"}]
+    task = site.run(
+        definition(
+            "blocked",
+            shell(site, "app", "exec /bin/app", dependsOn=wait),
+            shell(site, "migrate", "exit 3", essential=False),
+        ),
+        status="STOPPED",
     )
-
-    def sooner(document: dict[str, Any]) -> None:
-        for one in document["containerDefinitions"][:2]:
-            one["restartPolicy"]["restartAttemptPeriod"] = 1
-
-    lab.rewrite(definition, sooner)
-    task = lab.until(lab.start(definition), "RUNNING")
-    before = lab.row(task, "again").runtime_id
-    task = lab.drive_until(task, lambda row: lab.row(row, "again").restart_count >= 2, "was restarted", 30)
-    assert task.status == "RUNNING"
-    assert lab.row(task, "again").runtime_id == before, "the same container"
-    assert (lab.row(task, "never").restart_count, lab.row(task, "never").exit_code) == (0, 4)
+    assert task["stop_code"] == "TaskFailedToStart"
+    assert task["stopped_reason"].startswith("Container app could not start: dependency migrate")
+    assert task["containers"]["app"]["runtime_id"] == ""
 
 
-def test_a_container_that_ends_too_soon_is_not_restarted(lab: TaskLab) -> None:
-    policy = {"enabled": True, "restartAttemptPeriod": 60}
-    task = lab.start(lab.register(container("again", "crash", restartPolicy=policy)))
-    ended = lab.until(task, "STOPPED")
-    assert (lab.row(ended, "again").restart_count, lab.row(ended, "again").exit_code) == (0, 3)
+def test_a_start_timeout_ends_the_wait(site: Site) -> None:
+    wait = [{"containerName": "slow", "condition": "SUCCESS"}]
+    task = site.run(
+        definition(
+            "impatient",
+            shell(site, "app", "exec /bin/app", dependsOn=wait),
+            shell(site, "slow", "sleep 60", essential=False, startTimeout=2),
+        ),
+        status="STOPPED",
+    )
+    assert task["stop_code"] == "TaskFailedToStart"
+    assert "slow" in task["stopped_reason"]
 
 
-def test_the_stop_timeout_is_what_a_container_gets_to_end(lab: TaskLab) -> None:
-    task = lab.run(container("stubborn", "stubborn", stopTimeout=3), container("willing", stopTimeout=60))
-    ended = lab.stop(task, 30)
-    assert ended.stop_code == "UserInitiated"
-    stubborn, willing = lab.row(ended, "stubborn"), lab.row(ended, "willing")
-    assert (stubborn.exit_code, willing.exit_code) == (137, 0)
-    took = (stubborn.finished_at - stubborn.signalled_at).total_seconds()
-    assert 2.9 <= took < 10
-    assert (willing.finished_at - willing.signalled_at).total_seconds() < 3
+# ---- what it keeps -----------------------------------------------------------------------------------
 
 
-# ---- logs ------------------------------------------------------------------------------------------------
+def test_volumes_of_the_task_of_all_and_of_the_host(site: Site, started: dict[str, str]) -> None:
+    task = task_of(site, started, "volumes")
+    assert inside(site, task, "reader", "cat /own/said").strip()
+    assert inside(site, task, "reader", "cat /host/note") == "from the host"
+    assert "Read-only file system" in inside(site, task, "reader", "touch /host/x")
+    mounts = {one["Destination"]: one for one in inspect(site, task, "reader")["Mounts"]}
+    own = mounts["/own"]["Name"]
+    assert mounts["/ours"]["Name"] == SHARED
+    assert not mounts["/host"]["RW"]
+    assert {own, SHARED} <= set(site.engine.list_volumes())
+    site.remote.stop_task(task=task["id"])
+    site.task(task["id"], "STOPPED")
+    left = set(site.engine.list_volumes())
+    assert own not in left
+    assert SHARED in left
 
 
-def test_what_containers_said_is_kept_under_its_name(lab: TaskLab, listener: socket.socket) -> None:
-    syslog = {"syslog-address": f"udp://127.0.0.1:{listener.getsockname()[1]}", "tag": "quay"}
-    aws = {"awslogs-group": "/shop/web", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "blue"}
-    task = lab.run(
-        container("default", "talker"),
-        container("file", "talker", logConfiguration={"logDriver": "json-file", "options": {"max-size": "1m"}}),
-        container("aws", "talker", logConfiguration={"logDriver": "awslogs", "options": aws}),
-        container("elsewhere", "talker", logConfiguration={"logDriver": "syslog", "options": syslog}),
-        family="talk",
-    )  # fmt: skip
-    assert {name: log_config(lab, task, name) for name in ("default", "file", "aws", "elsewhere")} == {
-        "default": ("json-file", {"max-size": "10m", "max-file": "3"}),
-        "file": ("json-file", {"max-size": "1m", "max-file": "3"}),
-        "aws": ("json-file", {"max-size": "10m", "max-file": "3"}),
-        "elsewhere": ("syslog", syslog),
-    }
-    within(10, lambda: lab.collect(task).count("third") == 3, "three have said all")
-    passed_on = [listener.recv(1000).decode() for _ in range(3)]
-    assert all("quay" in line for line in passed_on)
-    assert [line.split()[-1] for line in passed_on] == ["first", "second", "third"]
-    lab.stop(task)
-    assert not lab.engine.list_containers(detail=False)
-    streams = {stream.container: stream for stream in LogStream.objects.filter(task_id=task.pk)}
-    assert {name: (one.group, one.name) for name, one in streams.items()} == {
-        "default": ("/ecs/talk", f"ecs/default/{task.pk}"),
-        "file": ("/ecs/talk", f"ecs/file/{task.pk}"),
-        "aws": ("/shop/web", f"blue/aws/{task.pk}"),
-    }
-    for one in streams.values():
-        lines = one.events.order_by("at", "id").values_list("source", "message")
-        assert list(lines) == [("stdout", "first"), ("stderr", "second"), ("stdout", "third")]
-        assert one.complete
+def test_logs_are_kept_after_the_container_is_gone(site: Site, started: dict[str, str]) -> None:
+    task = task_of(site, started, "logging")
+    driver = inspect(site, task, "other")["HostConfig"]["LogConfig"]
+    assert driver == {"Type": "gelf", "Config": {"gelf-address": "udp://127.0.0.1:12201"}}
+    own = inspect(site, task, "file")["HostConfig"]["LogConfig"]
+    assert (own["Type"], own["Config"]["max-size"]) == ("json-file", "1m")
+    time.sleep(1)
+    site.remote.stop_task(task=task["id"])
+    task = site.task(task["id"], "STOPPED")
+    assert site.engine.inspect_container(task["containers"]["plain"]["runtime_id"]) is None
+    said = [["stdout", "first"], ["stderr", "second"], ["stdout", "third"]]
+    for name in ("plain", "file", "aws"):
+        kept = site.remote.log(task=task["id"], container=name)
+        assert kept["lines"] == said
+        assert kept["complete"]
+    kept = site.remote.log(task=task["id"], container="aws")
+    assert (kept["group"], kept["name"]) == ("/app/talk", f"blue/aws/{task['id']}")
+    assert site.remote.log(task=task["id"], container="other")["lines"] == []
 
 
-@pytest.fixture
-def listener() -> Iterator[socket.socket]:
-    """A syslog server, as far as three lines need one."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
-        server.bind(("127.0.0.1", 0))
-        server.settimeout(10)
-        yield server
+# ---- how it ends -------------------------------------------------------------------------------------
 
 
-def log_config(lab: TaskLab, task: Task, name: str) -> tuple[str, dict[str, str]]:
-    config = lab.inspect(task, name)["HostConfig"]["LogConfig"]
-    return config["Type"], config["Config"]
+def test_the_image_s_own_health_check_is_ignored(site: Site, started: dict[str, str]) -> None:
+    """It would have made the container unhealthy after a second."""
+    task = task_of(site, started, "ends")
+    state = inspect(site, task, "own-check")
+    assert state["Config"]["Healthcheck"]["Test"] == ["NONE"]
+    assert "Health" not in state["State"]
+    assert task["status"] == "RUNNING"
+    assert task["health"] == "UNKNOWN"
 
 
-# ---- volumes ---------------------------------------------------------------------------------------------
+def test_who_ignores_sigterm_is_killed_when_its_time_is_up(site: Site, started: dict[str, str]) -> None:
+    began = datetime.now().astimezone()
+    site.remote.stop_task(task=started["ends"])
+    own = site.task(started["ends"], "STOPPED")["containers"]
+    took = {name: (at(one["finished_at"]) - began).total_seconds() for name, one in own.items()}
+    assert {name: one["exit_code"] for name, one in own.items()} == {
+        "stubborn": 137, "hasty": 137, "polite": 0, "own-check": 0,
+    }  # fmt: skip
+    assert 3 <= took["stubborn"] < 15
+    assert took["hasty"] < took["stubborn"]
+    assert took["polite"] < took["stubborn"]
 
 
-def test_volumes_last_as_long_as_they_should(lab: TaskLab, tmp_path: Path) -> None:
-    folder = tmp_path / "made" / "by" / "the engine"
-    shared = f"shared-{lab.engine.installation}"
-    volumes = [
-        {"name": "plain"},
-        {"name": "own", "dockerVolumeConfiguration": {"scope": "task", "labels": {"com.example.a": "b"}}},
-        {"name": shared, "dockerVolumeConfiguration": {"scope": "shared", "autoprovision": True}},
-        {"name": "folder", "host": {"sourcePath": str(folder)}},
-    ]
+def test_a_restart_policy_restarts_the_container_alone(site: Site, started: dict[str, str]) -> None:
+    """Last, for it takes a minute that has been running all along."""
 
-    def mounts(read_only: bool) -> list[dict[str, Any]]:
-        where = {"plain": "/a", "own": "/b", shared: "/c", "folder": "/d"}
-        return [
-            {"sourceVolume": name, "containerPath": path, "readOnly": read_only}
-            for name, path in where.items()
-        ]
+    def restarted() -> dict[str, Any] | None:
+        task = task_of(site, started, "restarting")
+        own = task["containers"]
+        return task if own["again"]["restart_count"] == 1 and own["ignored"]["status"] == "STOPPED" else None
 
-    both = [
-        container("writer", mountPoints=mounts(False)),
-        container("reader", mountPoints=mounts(True)),
-    ]
-    definition = lab.register(*both, volumes=volumes)
-    task = lab.until(lab.start(definition), "RUNNING")
-    lab.sh(task, "writer", "for d in a b c d; do echo $d > /$d/file; done")
-    assert lab.sh(task, "reader", "cat /a/file /b/file /c/file /d/file").split() == list("abcd")
-    assert "Read-only file system" in lab.attempt(task, "reader", "touch /b/other")[1]
-    assert (folder / "file").read_text() == "d\n"
-    own = next(m["Name"] for m in lab.inspect(task, "writer")["Mounts"] if m["Destination"] == "/b")
-    assert volume(own)["Labels"]["com.example.a"] == "b"
-    assert len(lab.engine.list_volumes()) == 3
-
-    lab.stop(task)
-    assert list(lab.engine.list_volumes()) == [shared]
-    assert (folder / "file").exists()
-    task = lab.until(lab.start(definition), "RUNNING")
-    assert lab.sh(task, "reader", "cat /c/file /d/file").split() == ["c", "d"]
-    assert lab.attempt(task, "reader", "cat /a/file || cat /b/file")[0] == 1
-
-
-def volume(name: str) -> dict[str, Any]:
-    done = subprocess.run(["docker", "volume", "inspect", name], check=True, capture_output=True, text=True)
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found[0]
-
-
-# ---- a network of its own -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("mode", ["awsvpc", "bridge"])
-def test_names_are_asked_of_the_tasks_own_servers(lab: TaskLab, mode: str) -> None:
-    with dns_server({"quay.lab.example": "192.0.2.77"}) as server:
-        wishes = {"dnsServers": [server], "dnsSearchDomains": ["lab.example"]}
-        # In awsvpc the containers share one network: it is enough that one of them says so.
-        other = {} if mode == "awsvpc" else wishes
-        control = [{"namespace": "net.core.somaxconn", "value": "321"}]
-        task = lab.run(
-            container("first", systemControls=control, **wishes),
-            container("second", **other),
-            networkMode=mode,
-        )
-        for name in ("first", "second"):
-            assert "search lab.example" in lab.sh(task, name, "cat /etc/resolv.conf").splitlines()
-            assert "192.0.2.77" in lab.sh(task, name, "nslookup quay.lab.example")
-        seen = [lab.sh(task, name, "cat /proc/sys/net/core/somaxconn") for name in ("first", "second")]
-        assert (seen[0], seen[0] == seen[1]) == ("321", mode == "awsvpc")
-    if mode == "awsvpc":
-        host = lab.inspect(task)["HostConfig"]
-        assert (host["Dns"], host["DnsSearch"]) == ([server], ["lab.example"])
-        for name in ("first", "second"):
-            assert lab.inspect(task, name)["HostConfig"]["NetworkMode"] == f"container:{task.pause_id}"
+    task = until(restarted, "it was restarted", RESTART_AFTER + 60, every=0.5)
+    own = task["containers"]
+    assert task["status"] == "RUNNING"
+    assert own["again"]["status"] == "RUNNING"
+    assert (own["ignored"]["restart_count"], own["ignored"]["exit_code"]) == (0, 7)
+    assert (own["too-soon"]["restart_count"], own["too-soon"]["exit_code"]) == (0, 1)
+    assert own["keeper"]["restart_count"] == 0
+    assert (
+        inspect(site, task, "again")["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    )  # ours, not the engine's
