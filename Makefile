@@ -40,9 +40,9 @@ format: setup-dev ## Lay the code out
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint ## Lint, the db and wire rings on PostgreSQL, all five rings on SQLite
-	$(ON_POSTGRES) $(PYTEST) tests/db tests/wire
-	env -u DATABASE_URL $(PYTEST) tests
+test: lint ## Lint, the db and wire rings on PostgreSQL, all five rings on SQLite (without what takes minutes)
+	$(ON_POSTGRES) $(PYTEST) -m "not slow" tests/db tests/wire
+	env -u DATABASE_URL $(PYTEST) -m "not slow" tests
 
 test-full: lint ## Lint, all five rings on PostgreSQL and on SQLite
 	$(ON_POSTGRES) $(PYTEST) tests
