@@ -22,6 +22,8 @@ if not _home:
     atexit.register(_remove, _home, os.getpid())
 os.environ["SLIPWAY_HOME"] = _home
 os.environ["SLIPWAY_TEST_HOME"] = _home
+# Playwright's synchronous driver leaves an event loop in the test's thread, which Django takes for async code.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 os.environ.setdefault("SLIPWAY_DATABASE_POOL", "0")
 for _name in ("SLIPWAY_REDIS_URL", "SLIPWAY_URL", "SLIPWAY_ADMIN_PASSWORD", "ALLOWED_HOSTS", "PORT"):
     os.environ.pop(_name, None)
