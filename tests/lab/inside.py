@@ -23,6 +23,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import close_old_connections
 from django.db.models import Q, Sum
 
+from access import tokens
+from access.models import AuditRecord, Token
 from access.registry import system_caller
 from base.errors import OperationError
 from base.installation import installation_id
@@ -116,6 +118,13 @@ def only_instance(url: str, name: str = "lab") -> str:
         )
     found = ContainerInstance.objects.filter(url=url).exclude(status="INACTIVE").first()
     return found.id if found else clusters.register_container_instance(CALLER, url=url, name=name).id
+
+
+@call
+def token(username: str = "admin") -> str:
+    """A new bearer token of the user."""
+    name = f"test-{Token.objects.count()}"
+    return tokens.create_token(CALLER, username=username, name=name).secret
 
 
 # ---- reads -------------------------------------------------------------------------------------
@@ -291,6 +300,18 @@ def log(task: str, container: str) -> dict[str, Any]:
 @call
 def reserved() -> dict[str, int]:
     return ContainerInstance.objects.aggregate(cpu=Sum("cpu_reserved"), memory=Sum("memory_reserved"))
+
+
+@call
+def audited(operation: str) -> list[str]:
+    """The resources of that operation's successes, one for each record."""
+    rows = AuditRecord.objects.filter(operation=operation, result=AuditRecord.Result.SUCCESS)
+    return list(rows.values_list("resource", flat=True))
+
+
+@call
+def service_names() -> list[str]:
+    return list(Service.objects.values_list("name", flat=True))
 
 
 @call

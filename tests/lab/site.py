@@ -160,6 +160,8 @@ class Sampler:
         self._trouble: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
+        # Its process takes seconds to start: nothing is to happen unseen meanwhile.
+        until(lambda: self.samples or self._trouble, "the first look")
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
