@@ -80,6 +80,9 @@ def _use_django_logging(**_: Any) -> None:
 def _take_over(**_: Any) -> None:
     """What a killed worker of this name held is due at once, instead of when its leases end. Before the first job:
     afterwards such leases are this worker's own."""
+    from django.db import connection
+
     from services.control import sweep
 
     sweep.take_over()
+    connection.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 from django.db.models import Q
 
 from base import clock, jobs_by_name
@@ -28,8 +28,6 @@ def take_over() -> None:
             log.info("taking over %d claims, %d jobs sent", left, sweep(timedelta(0)))
     except DatabaseError as error:
         log.warning("claims of an earlier worker are waited for, the database does not answer: %s", error)
-    finally:
-        connection.close()
 
 
 def sweep(patience: timedelta = _PATIENCE) -> int:

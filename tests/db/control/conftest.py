@@ -16,11 +16,14 @@ from .world import World
 
 
 @pytest.fixture
-def world(transactional_db: None, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[World]:
-    """A World with the cluster `default` and no engine yet. Transactions are real: what is sent on commit is."""
+def world(db: None, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[World]:
+    """A World with the cluster `default` and no engine yet. The test's own transaction never commits, so what is to be
+    sent on commit is queued at once; the queue is worked off only after the operation has returned anyway."""
     settings.SLIPWAY_EXTRA_ENGINE_SCHEMES = frozenset({"fake"})
     made = World(FakeClock())
     monkeypatch.setattr(jobs_by_name, "send", made.send)
+    monkeypatch.setattr(jobs_by_name, "send_on_commit", made.send)
+    monkeypatch.setattr(jobs_by_name, "send_many_on_commit", made.send_many)
     monkeypatch.setattr(live, "_send", lambda topics: None)
     monkeypatch.setattr(engines, "_open", {})
     monkeypatch.setattr(effects, "_seen_images", {})

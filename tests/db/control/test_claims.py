@@ -19,8 +19,6 @@ from services.wakeup import wake_service
 
 from .world import World, accounts
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
 
 @pytest.fixture
 def web(world: World) -> World:

@@ -10,7 +10,6 @@ from services.models import Deployment, ServiceRevision, Task
 
 from .world import World, accounts
 
-pytestmark = pytest.mark.django_db(transaction=True)
 IMAGE = "registry.example/web:v1"
 
 

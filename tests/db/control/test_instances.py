@@ -9,8 +9,6 @@ from services.models import Task
 
 from .world import CALLER, World, accounts
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
 
 @pytest.fixture
 def web(world: World) -> World:

@@ -14,7 +14,6 @@ from telemetry.models import LogEvent, LogStream
 
 from .world import CALLER, World
 
-pytestmark = pytest.mark.django_db(transaction=True)
 HOUR, DAY = 3600.0, 86400.0
 
 

@@ -6,8 +6,6 @@ import pytest
 
 from .world import World, accounts
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
 
 @pytest.fixture
 def web(world: World) -> World:

@@ -13,7 +13,6 @@ from services.operations import roll_back, stop_service_deployment
 
 from .world import CALLER, World, accounts
 
-pytestmark = pytest.mark.django_db(transaction=True)
 CHECK = {"command": ["CMD", "/bin/health"], "interval": 5, "retries": 2, "timeout": 2}
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
@@ -169,6 +169,10 @@ class World:
         for _ in range(self.copies):
             due = self.clock.now() + timedelta(seconds=delay)
             heapq.heappush(self._queue, (due, next(self._order), name, args))
+
+    def send_many(self, name: str, arguments: Iterable[object]) -> None:
+        for argument in arguments:
+            self.send(name, argument)
 
     def run(self, seconds: float = 60.0) -> None:
         """Let so much time pass, doing whatever comes due at its time. 0: only what is due now."""
