@@ -158,7 +158,7 @@ def test_a_reader_sees_all_and_changes_nothing(shop: Shop, person: Page) -> None
     writes = {
         f"{SERVICE}scale/": {"desired_count": "5"},
         f"{SERVICE}deploy/": {"task_definition": "shop:1", "force": "on"},
-        f"{SERVICE}rollback/": {"to": revisions[1], "seen": revisions[0]},
+        f"{SERVICE}rollback/": {"to": revisions[-1], "seen": revisions[0]},
         f"{SERVICE}delete/": {"confirm": "shop"},
         "/task-definitions/shop/1/deregister/": {},
         "/clusters/default/delete/": {"confirm": "default"},
