@@ -301,6 +301,8 @@ class TaskContainer(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     signalled_at = models.DateTimeField(null=True, blank=True)  # when it was told to stop
+    # When somebody else last sent it a signal (`docker stop`, `docker kill`), as the engine's events tell.
+    killed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["id"]

@@ -18,7 +18,7 @@ from services.control import effects, observe
 from services.control.claim import again, claim, drop, release, renew
 from services.control.observe import Seen
 from services.control.transitions import advance, ask_to_stop, topics
-from services.models import Task
+from services.models import Task, TaskContainer
 from services.scheduler.exits import Outage, exit_cause
 from services.scheduler.lifecycle import next_step
 from services.scheduler.model import Status, StopCode
@@ -41,7 +41,9 @@ log = logging.getLogger(__name__)
 
 _MOST_STEPS = 60  # of one drive; more means a step that does not move, which must not spin
 _ENGINE_AWAY = timedelta(seconds=15)
-_REPLACEMENT_FIRST = timedelta(seconds=1)
+_REPLACEMENT_PLANNED = timedelta(seconds=0.5)  # before the rows of the ended task move on
+_REPLACEMENT_FIRST = timedelta(seconds=1)  # before its containers are removed
+_SIGNAL_EXPLAINS = timedelta(minutes=2)  # as long as a stop may take (stopTimeout is at most 120 s)
 
 
 def drive(task_id: str) -> None:
@@ -96,6 +98,8 @@ def _step_on(task: Task, engine: Engine, seen: Seen, owner: str) -> datetime | N
             return effects.stop(task, engine, seen, step.containers)
         if not _carry_out(task, engine, seen, step):
             return None
+        if isinstance(step, Fail) and task.service_id is not None:
+            return clock.now() + _REPLACEMENT_PLANNED
         if task.status == Status.STOPPED:
             return None
         if not renew(Task, task.pk, owner):
@@ -211,9 +215,17 @@ def _counts_as_failure(task: Task) -> bool:
             joint_limits=task.instance.joint_limits
             and bool(document.get("memory"))
             and len(task.task_definition.containers) > 1,
+            killed_from_outside=_killed_from_outside(culprit),
         )
         == "app"
     )
+
+
+def _killed_from_outside(row: TaskContainer) -> bool:
+    """Whether a signal that was not ours came shortly before its end. An old one (a reload by SIGHUP) is not why."""
+    if row.killed_at is None or row.finished_at is None:
+        return False
+    return row.finished_at - row.killed_at <= _SIGNAL_EXPLAINS
 
 
 def _outages(task: Task) -> list[Outage]:

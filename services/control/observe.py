@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+from base import clock
 from clusters.engine.port import ContainerState, Engine
 from services.control import specs
 from services.models import Task, TaskContainer
+from services.scheduler.exits import SIGKILLED
 from services.scheduler.health import deployment_health, task_health
 from services.scheduler.model import Health, Status, StopCode
 from services.scheduler.task_model import Condition, ContainerFacts, Observed, RestartPolicy, TaskFacts
@@ -16,6 +19,7 @@ from services.taskdef.order import has_health_check
 
 _HEALTH = {"HEALTHY": Health.HEALTHY, "UNHEALTHY": Health.UNHEALTHY}
 _KEPT_OUTPUT = 4000  # characters of a health check's output
+_BELIEVED = timedelta(seconds=2)  # for which an end that was told of is not asked about
 
 
 @dataclass
@@ -51,7 +55,7 @@ def look(task: Task, engine: Engine, seen: Seen) -> None:
     """Ask the engine for every container that was created."""
     for row in task.containers.all():
         if row.runtime_id:
-            seen.containers[row.name] = engine.inspect_container(row.runtime_id)
+            seen.containers[row.name] = _just_ended(task, row) or engine.inspect_container(row.runtime_id)
     if task.pause_id:
         seen.pause = engine.inspect_container(task.pause_id)
 
@@ -118,6 +122,31 @@ def _observed(created: bool, state: ContainerState | None) -> Observed:
     if state.status in ("exited", "dead"):
         return "exited"
     return "created"
+
+
+def _just_ended(task: Task, row: TaskContainer) -> ContainerState | None:
+    """A container whose end the engine has told of a moment ago, as the watcher noted it. Asked for such a one, an
+    engine answers only when it has taken its network down, and a replacement would wait for that.
+
+    Not for an end by SIGKILL that nobody is known to have sent: only the engine can tell whether memory was why.
+    """
+    if row.status != "STOPPED" or row.finished_at is None or row.exit_code is None:
+        return None
+    if clock.now() - row.finished_at > _BELIEVED or (row.exit_code == SIGKILLED and row.killed_at is None):
+        return None
+    return ContainerState(
+        id=row.runtime_id,
+        name=row.name,
+        labels={},
+        image=row.image,
+        image_id=row.image_digest,
+        status="exited",
+        health_output=row.health_output,
+        exit_code=row.exit_code,
+        oom_killed=row.oom_killed,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
 
 
 # ---- writing it down ---------------------------------------------------------------------------

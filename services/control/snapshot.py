@@ -17,6 +17,11 @@ from services.scheduler import model
 from services.taskdef.resources import resources
 
 _MOST_FAILURES = 300  # beyond the breaker's highest threshold
+# Of a task; the rest of its row (overrides, tags, pins) is costly to read for thousands.
+_TASK_FIELDS = (
+    *("revision", "deployment", "instance", "status", "desired_status", "deployment_health"),
+    *("created_at", "started_at", "healthy_at"),
+)
 
 
 def timing() -> model.Timing:
@@ -40,7 +45,8 @@ def load(service_id: int) -> Service:
 def snapshot(service: Service) -> model.Snapshot:
     """Everything the scheduler is to know of this service now."""
     deployment = service.deployment
-    tasks = tuple(_task(row) for row in Task.objects.filter(service=service).exclude(status="STOPPED"))
+    live = Task.objects.filter(service=service).exclude(status="STOPPED").only(*_TASK_FIELDS)
+    tasks = tuple(_task(row) for row in live)
     effective = deployment.effective if deployment is not None else service.completed_revision
     configuration = (
         deployment.configuration if deployment is not None else None

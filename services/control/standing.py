@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from clusters.engine.errors import EngineError
-from clusters.engine.port import LABEL_ROLE, LABEL_TASK_ARN, Engine
+from clusters.engine.port import LABEL_ROLE, LABEL_TASK_ARN, Engine, EngineEvent
 from clusters.engines import engine_of
 from clusters.models import ContainerInstance
 from services.control import logs, observe
 from services.control.transitions import ask_to_stop
-from services.models import Service, Task
+from services.models import Service, Task, TaskContainer
 from services.scheduler.model import StopCode
-from services.wakeup import wake_services, wake_tasks
+from services.wakeup import wake_services, wake_task, wake_tasks
 
 log = logging.getLogger(__name__)
+
+_TELLING = {"die", "oom", "destroy", "health_status"}  # what we start ourselves, we know of
 
 
 def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
@@ -57,6 +59,27 @@ def _differs(task: Task, statuses: Mapping[str, str]) -> bool:
     if task.pause_id and statuses.get(task.pause_id) != "running":
         return True
     return task.status != "RUNNING" or task.desired_status != "RUNNING"
+
+
+def take_event(event: EngineEvent) -> bool:
+    """What an engine tells of a container. True where that woke its task, whose driver then looks for itself."""
+    arn = event.labels.get(LABEL_TASK_ARN)
+    if not arn:
+        return False
+    rows = TaskContainer.objects.filter(task__arn=arn, runtime_id=event.container_id)
+    if event.action == "kill":
+        # Slipway signals only what it has decided to stop: a signal to a task that is to run is somebody else's.
+        rows.filter(task__desired_status="RUNNING").update(killed_at=event.time)
+        return False
+    if event.action not in _TELLING:
+        return False
+    if event.action == "die" and event.exit_code is not None:
+        # Older than its last start: told again, of a run that is over.
+        rows.filter(status="RUNNING", started_at__lt=event.time).update(
+            status="STOPPED", exit_code=event.exit_code, finished_at=event.time
+        )
+    wake_task(arn.rsplit("/", 1)[-1])
+    return True
 
 
 def collect_logs(task_id: str) -> None:

@@ -16,12 +16,11 @@ from django.db.models import Exists, OuterRef, Q
 from base import clock
 from clusters.connection import record_connected, record_disconnected
 from clusters.engine.errors import EngineError
-from clusters.engine.port import LABEL_TASK_ARN, EngineEvent
+from clusters.engine.port import EngineEvent
 from clusters.engines import engine_of, forget
 from clusters.models import ContainerInstance
-from services.control.standing import align
+from services.control.standing import align, take_event
 from services.models import Task
-from services.wakeup import wake_task
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +28,6 @@ ROSTER = 2.0  # seconds between looks at which instances there are
 HEARTBEAT = 10.0  # seconds between pings of each engine
 ALIGN = 60.0  # seconds between comparisons of engine and rows
 _BACK_OFF = (0.5, 1.0, 2.0, 4.0, 8.0)
-_INTERESTING = {"die", "oom", "destroy", "health_status"}  # what we start ourselves, we know of
 _OVERLAP = timedelta(seconds=2)  # events asked for again after a break
 
 
@@ -130,10 +128,8 @@ class Follower:
 
     def _handle(self, event: EngineEvent) -> None:
         self._last_event = event.time
-        arn = event.labels.get(LABEL_TASK_ARN)
-        if arn and event.action in _INTERESTING:
-            close_old_connections()
-            wake_task(arn.rsplit("/", 1)[-1])
+        close_old_connections()
+        take_event(event)
 
     def _lost(self, reason: str) -> None:
         self._failures += 1

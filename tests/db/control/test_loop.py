@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from .world import World, accounts
+from clusters.engine.port import LABEL_TASK_ARN
+
+from .world import Behaviour, World, accounts
 
 
 @pytest.fixture
@@ -64,13 +69,86 @@ def test_a_dead_container_is_replaced_by_the_event_alone(web: World) -> None:
     web.sweeping = False
     victim = web.tasks()[0]
     web.hosts["one"].end_container(victim.containers.get().runtime_id, 1)
-    web.run(1)
+    web.run(2)
     assert len(web.running()) == 3
     victim.refresh_from_db()
     assert (victim.status, victim.stop_code) == ("STOPPED", "EssentialContainerExited")
     assert victim.stopped_reason == "Essential container in task exited: web (exit code 1)"
     assert not victim.failed
     assert accounts() == []
+
+
+@pytest.mark.parametrize("before_it_is_healthy", [True, False])
+def test_a_container_stopped_by_hand_never_counts_whatever_its_code(
+    world: World, before_it_is_healthy: bool
+) -> None:
+    world.host().add_image("web:1", Behaviour(stop_code=0))
+    world.register()
+    world.create(count=3)
+    world.until(lambda: len(world.running()) == 3)
+    if not before_it_is_healthy:
+        world.until_steady()
+    victim = world.tasks()[0]
+    assert (victim.healthy_at is None) is before_it_is_healthy
+    world.engine().stop_container(victim.containers.get().runtime_id, 5)
+    world.run(90)
+    assert len(world.running()) == 3
+    victim.refresh_from_db()
+    assert victim.stopped_reason == "Essential container in task exited: web (exit code 0)"
+    assert not victim.failed
+    assert accounts() == []
+
+
+def test_an_exit_long_after_somebodys_signal_is_the_tasks_own(world: World) -> None:
+    world.host().add_image("web:1", Behaviour(stop_code=0))
+    world.register(healthCheck={"command": ["CMD-SHELL", "true"], "interval": 300, "startPeriod": 300})
+    world.create(count=1)
+    world.until(lambda: len(world.running()) == 1)
+    victim = world.tasks()[0]
+    container = victim.containers.get().runtime_id
+    world.engine().kill_container(container, "SIGHUP")
+    world.run(150)
+    world.hosts["one"].end_container(container, 0)
+    world.run(5)
+    victim.refresh_from_db()
+    assert victim.status == "STOPPED"
+    assert victim.failed
+
+
+def test_an_old_death_told_again_is_not_believed(web: World) -> None:
+    from services.control.standing import take_event
+
+    victim = web.tasks()[0].containers.get()
+    web.hosts["one"].end_container(victim.runtime_id, 1)
+    told = next(event for _, event in reversed(web.hosts["one"].history) if event.action == "die")
+    web.run(2)
+    survivor = web.tasks()[0].containers.get()
+    # The same news, as if of a container that was started since.
+    take_event(replace(told, container_id=survivor.runtime_id, labels={**told.labels}))
+    survivor.refresh_from_db()
+    assert survivor.status == "RUNNING"
+    arn = survivor.task.arn
+    take_event(
+        replace(
+            told,
+            container_id=survivor.runtime_id,
+            labels={**told.labels, LABEL_TASK_ARN: arn},
+            time=survivor.started_at - timedelta(seconds=1),
+        )
+    )
+    survivor.refresh_from_db()
+    assert survivor.status == "RUNNING"
+
+
+def test_an_end_by_sigkill_that_nobody_sent_is_asked_about_for_memory(web: World) -> None:
+    victim = web.tasks()[0]
+    container = victim.containers.get()
+    web.hosts["one"].end_container(container.runtime_id, 137, oom=True)
+    web.run(2)
+    container.refresh_from_db()
+    assert container.oom_killed
+    victim.refresh_from_db()
+    assert victim.status == "STOPPED"
 
 
 def test_a_death_nobody_told_of_is_found_by_comparing(web: World) -> None:

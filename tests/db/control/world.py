@@ -24,15 +24,12 @@ from clusters.engine.errors import EngineError
 from clusters.engine.fake import FakeEngine
 from clusters.engine.fake_host import FakeHost
 from clusters.engine.fake_world import Behaviour, FakeClock
-from clusters.engine.port import LABEL_TASK_ARN
 from clusters.engines import engine_of, forget
 from clusters.models import ContainerInstance
 from services import definitions, operations, task_operations
 from services import jobs as service_jobs
 from services.control import standing, sweep
-from services.control.watcher import _INTERESTING
 from services.models import Deployment, Service, Task
-from services.wakeup import wake_task
 
 CALLER = system_caller("test")
 BREAKER = {"enable": True, "rollback": True}
@@ -236,10 +233,8 @@ class World:
                 if number <= self._seen[name]:
                     continue
                 self._seen[name] = number
-                arn = event.labels.get(LABEL_TASK_ARN)
-                if self.watching and host.reachable and arn and event.action in _INTERESTING:
-                    wake_task(arn.rsplit("/", 1)[-1])
-                    worked = True
+                if self.watching and host.reachable:
+                    worked = standing.take_event(event) or worked
         return worked
 
     def forget_messages(self) -> None:
