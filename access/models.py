@@ -1,21 +1,36 @@
-"""Identities, policies and tokens; the audit trail's models are in access/audit_models.py."""
+"""Users, groups and tokens; policies, roles, keys and the audit trail have modules of their own."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
-from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 
-from access.audit_models import AuditRecord as AuditRecord
+from access.audit_models import AuditRecord
+from access.key_models import AccessKey, TemporaryCredential
+from access.policy_models import IAM_NAME, IAM_NAME_PATTERN, InlinePolicy, Policy, PolicyVersion
+from access.role_models import Role
+from access.unique_ids import group_id, user_id
 from base import here
 from base.clock import now
 
-# IAM's own alphabet for the names of users, groups and policies.
-IAM_NAME_PATTERN = r"\A[A-Za-z0-9+=,.@_-]+\Z"
-IAM_NAME = RegexValidator(IAM_NAME_PATTERN, "Use letters, digits and + = , . @ _ - only.")
+__all__ = [
+    "IAM_NAME",
+    "IAM_NAME_PATTERN",
+    "AccessKey",
+    "AuditRecord",
+    "Group",
+    "InlinePolicy",
+    "Policy",
+    "PolicyVersion",
+    "Role",
+    "SignInGuard",
+    "TemporaryCredential",
+    "Token",
+    "User",
+]
 
 
 class UserManager(BaseUserManager["User"]):
@@ -28,12 +43,21 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser):
-    """A person, or a program with tokens. What it may do comes from its groups."""
+    """A person, or a program with tokens and keys. What it may do comes from its groups and its own policies.
+
+    `boundary`: a policy that must allow as well whatever the others allow.
+    """
 
     username = models.CharField(max_length=64, unique=True, validators=[IAM_NAME])
+    unique_id = models.CharField(max_length=21, unique=True, default=user_id, editable=False)
     display_name = models.CharField(max_length=128, blank=True)
     email = models.EmailField(blank=True)
     is_active = models.BooleanField(default=True)
+    boundary = models.ForeignKey(
+        Policy, on_delete=models.PROTECT, null=True, blank=True, related_name="bounded_users"
+    )
+    policies = models.ManyToManyField(Policy, related_name="users", blank=True)
+    tags = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -63,32 +87,11 @@ class User(AbstractBaseUser):
         return self.username
 
 
-class Policy(models.Model):
-    """A checked policy document. Ready-made ones are Slipway's: renewed at every start, never edited."""
-
-    name = models.CharField(max_length=128, unique=True, validators=[IAM_NAME])
-    description = models.CharField(max_length=1000, blank=True)
-    document = models.JSONField()
-    ready_made = models.BooleanField(default=False)
-    created_at = models.DateTimeField(default=now, editable=False)
-    updated_at = models.DateTimeField(default=now)
-
-    class Meta:
-        ordering = ["name"]
-        verbose_name_plural = "policies"
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def arn(self) -> str:
-        return here.policy_arn(self.name, ready_made=self.ready_made)
-
-
 class Group(models.Model):
     """Users who share policies. `scope` holds its Allow statements to the ARN patterns listed; empty: everywhere."""
 
     name = models.CharField(max_length=128, unique=True, validators=[IAM_NAME])
+    unique_id = models.CharField(max_length=21, unique=True, default=group_id, editable=False)
     description = models.CharField(max_length=1000, blank=True)
     scope = models.JSONField(default=list, blank=True)
     members = models.ManyToManyField(User, related_name="groups", blank=True)

@@ -112,6 +112,17 @@ class Names:
     def group(self, name: str) -> str:
         return self.iam(f"group/{name}")
 
+    def role(self, name: str) -> str:
+        return self.iam(f"role/{name}")
+
+    def assumed_role(self, role: str, session: str) -> str:
+        """A session of a role: what AssumeRole's caller becomes."""
+        return f"arn:{self.partition}:sts::{self.account}:assumed-role/{role}/{session}"
+
+    def account_root(self) -> str:
+        """The account as a whole: every identity in it."""
+        return self.iam("root")
+
     def policy(self, name: str, *, ready_made: bool = False) -> str:
         """Ready-made policies belong to no account, as AWS's managed ones."""
         if ready_made:

@@ -58,3 +58,11 @@ def group_arn(name: str) -> str:
 
 def policy_arn(name: str, *, ready_made: bool = False) -> str:
     return names().policy(name, ready_made=ready_made)
+
+
+def role_arn(name: str) -> str:
+    return names().role(name)
+
+
+def assumed_role_arn(role: str, session: str) -> str:
+    return names().assumed_role(role, session)
