@@ -14,10 +14,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Literal
 
-from access.matching import Context, compile_patterns, expand, glob_to_regex, has_variable
+from access.matching import VARIABLE, Context, Template, compile_patterns, has_variable, template
 
 Quantifier = Literal["", "any", "all"]
 Test = Callable[[str, Context], bool]
@@ -27,11 +27,14 @@ _KEY = re.compile(r"[A-Za-z0-9-]+:[A-Za-z0-9_./:=+@ -]+")
 _SET_PREFIXES: dict[str, Quantifier] = {"foranyvalue:": "any", "forallvalues:": "all"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Condition:
     """One operator on one key. `holds` answers for a context with lower-case keys."""
 
+    written: str
+    """The operator as the document has it: "ForAnyValue:StringLike"."""
     operator: str
+    """Lower-case, without set operator and IfExists."""
     key: str
     values: tuple[str, ...]
     test: Test
@@ -102,7 +105,8 @@ def _compile(written: str, key: str, raw: object, variables: bool) -> Condition:
         raise _BadValue(f'"{key}" is not a condition key; write "service:Name", such as "aws:username"')
     make, negated = _OPERATORS[operator]
     values = _strings(raw)
-    return Condition(operator, key.lower(), values, make(values, variables), negated, if_exists, quantifier)
+    test = make(values, variables)
+    return Condition(written, operator, key.lower(), values, test, negated, if_exists, quantifier)
 
 
 def _strings(raw: object) -> tuple[str, ...]:
@@ -114,7 +118,10 @@ def _strings(raw: object) -> tuple[str, ...]:
         if isinstance(item, bool):
             values.append("true" if item else "false")
         elif isinstance(item, str | int | float):
-            values.append(str(item))
+            try:
+                values.append(str(item))
+            except ValueError:  # an int of thousands of digits
+                raise _BadValue("a number has too many digits") from None
         else:
             raise _BadValue("values must be strings, numbers or booleans")
     return tuple(values)
@@ -124,29 +131,25 @@ def _strings(raw: object) -> tuple[str, ...]:
 
 
 def _string_equals(values: tuple[str, ...], variables: bool) -> Test:
-    plain = frozenset(value for value in values if not (variables and has_variable(value)))
-    patterns = [_literal_stars(value) for value in values if variables and has_variable(value)]
-    return lambda value, context: value in plain or any(_full(expand(p, context), value) for p in patterns)
-
-
-def _literal_stars(pattern: str) -> str:
-    """For operators without wildcards: outside variables, `*` and `?` mean themselves."""
-    parts = re.split(r"(\$\{[^}]*\})", pattern)
-    return "".join(
-        part if part.startswith("${") else part.replace("*", "${*}").replace("?", "${?}") for part in parts
-    )
-
-
-def _full(body: str | None, value: str, flags: int = 0) -> bool:
-    return body is not None and re.fullmatch(body, value, re.DOTALL | flags) is not None
+    plain, templates = _split(values, variables)
+    if not templates:
+        return lambda value, context: value in plain
+    return lambda value, context: value in plain or any(one.matches(value, context) for one in templates)
 
 
 def _string_equals_ignore_case(values: tuple[str, ...], variables: bool) -> Test:
-    plain = frozenset(value.lower() for value in values if not (variables and has_variable(value)))
-    patterns = [_literal_stars(value) for value in values if variables and has_variable(value)]
+    plain, templates = _split(values, variables)
+    lowered = frozenset(value.lower() for value in plain)
     return lambda value, context: (
-        value.lower() in plain or any(_full(expand(p, context), value, re.IGNORECASE) for p in patterns)
+        value.lower() in lowered or any(one.matches(value, context, ignore_case=True) for one in templates)
     )
+
+
+def _split(values: tuple[str, ...], variables: bool) -> tuple[frozenset[str], list[Template]]:
+    """Values as they are, and those with variables; outside of these `*` and `?` mean themselves."""
+    varying = [value for value in values if variables and has_variable(value)]
+    plain = frozenset(value for value in values if value not in varying)
+    return plain, [template(value, variables=True, wildcards=False) for value in varying]
 
 
 def _string_like(values: tuple[str, ...], variables: bool) -> Test:
@@ -154,44 +157,83 @@ def _string_like(values: tuple[str, ...], variables: bool) -> Test:
     return lambda value, context: matcher.matches(value, lambda: context)
 
 
+_ARN_PARTS = 6
+
+
 def _arn_like(values: tuple[str, ...], variables: bool) -> Test:
     """Each of an ARN's six parts is matched by itself: a wildcard does not reach over a colon."""
+    patterns: list[list[Template]] = []
+    whole: list[Template] = []
     for value in values:
-        if not value.startswith("arn:") or value.count(":") < 5:
+        parts = _arn_parts(value, variables)
+        if len(parts) == _ARN_PARTS and parts[0] == "arn":
+            patterns.append([template(part, variables=variables) for part in parts])
+        elif variables and VARIABLE.fullmatch(value):  # the variable holds an ARN
+            whole.append(template(value, variables=True))
+        else:
             raise _BadValue(f'"{value}" is not an ARN pattern; it has six parts')
-    patterns = [value.split(":", 5) for value in values]
 
     def test(value: str, context: Context) -> bool:
-        parts = value.split(":", 5)
-        return len(parts) == 6 and any(
-            all(_full(_body(want, context, variables), got) for want, got in zip(pattern, parts, strict=True))
+        parts = value.split(":", _ARN_PARTS - 1)
+        if len(parts) != _ARN_PARTS:
+            return False
+        return any(
+            all(want.matches(got, context) for want, got in zip(pattern, parts, strict=True))
             for pattern in patterns
-        )
+        ) or any(one.matches(value, context) for one in whole)
 
     return test
 
 
-def _body(pattern: str, context: Context, variables: bool) -> str | None:
-    return expand(pattern, context) if variables and has_variable(pattern) else glob_to_regex(pattern)
+def _arn_parts(pattern: str, variables: bool) -> list[str]:
+    """The six parts; the colon within a variable parts nothing."""
+    if not variables:
+        return pattern.split(":", _ARN_PARTS - 1)
+    held: list[str] = []
+
+    def hold(found: re.Match[str]) -> str:
+        held.append(found.group(0))
+        return "\0"
+
+    kept = iter(held)
+    parts = VARIABLE.sub(hold, pattern.replace("\0", "")).split(":", _ARN_PARTS - 1)
+    return [re.sub("\0", lambda _: next(kept), part) for part in parts]
+
+
+_NUMBER = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,3})?")
+_DATE = re.compile(
+    r"(?P<year>[0-9]{4})-(?P<month>[0-9]{2})(-(?P<day>[0-9]{2})"
+    r"([Tt ](?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})(:(?P<second>[0-9]{2})(\.(?P<fraction>[0-9]{1,9}))?)?"
+    r"(?P<zone>[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?)?"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _number(text: str) -> Decimal | None:
-    try:
-        found = Decimal(text)
-    except InvalidOperation:
-        return None
-    return found if found.is_finite() else None
+    return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 def _moment(text: str) -> Decimal | None:
-    """Seconds since 1970, from ISO 8601 or from such seconds."""
+    """Seconds since 1970, from the W3C's forms of ISO 8601 (UTC where no zone is given) or from such seconds."""
     if (seconds := _number(text)) is not None:
         return seconds
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    part = {name: int(found[name] or 0) for name in ("hour", "minute", "second")}
     try:
-        found = datetime.fromisoformat(text)
+        moment = datetime(int(found["year"]), int(found["month"]), int(found["day"] or 1), **part, tzinfo=UTC)
     except ValueError:
         return None
-    return Decimal(str((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()))
+    whole = int((moment - _EPOCH).total_seconds()) - _zone_seconds(found["zone"])
+    return Decimal(f"{whole}") + Decimal(f"0.{found['fraction'] or 0}")
+
+
+def _zone_seconds(zone: str | None) -> int:
+    if zone is None or zone in "Zz":
+        return 0
+    minutes = int(zone[1:3]) * 60 + int(zone[-2:])
+    return (-60 if zone[0] == "-" else 60) * minutes
 
 
 def _ordered(
@@ -226,20 +268,32 @@ def _null(values: tuple[str, ...], variables: bool) -> Test:
     return lambda value, context: False  # decided by Condition.holds from the key's presence alone
 
 
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+_ADDRESS = re.compile(r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
+
+
 def _ip(values: tuple[str, ...], variables: bool) -> Test:
-    try:
-        networks = [ipaddress.ip_network(value, strict=False) for value in values]
-    except ValueError as error:
-        raise _BadValue(f"{error}; write an address or a range such as 10.0.0.0/8") from error
+    networks = [_network(value) for value in values]
 
     def test(value: str, context: Context) -> bool:
         try:
             address = ipaddress.ip_address(value)
         except ValueError:
             return False
-        return any(address in network for network in networks)
+        # An IPv4 client on an IPv6 socket is the same client.
+        plain = getattr(address, "ipv4_mapped", None) or address
+        return any(plain in network for network in networks)
 
     return test
+
+
+def _network(value: str) -> _Network:
+    try:
+        if _ADDRESS.fullmatch(value) is None:  # Python also knows masks and zones, which IAM does not
+            raise ValueError(f'"{value}" is not an address')
+        return ipaddress.ip_network(value, strict=False)
+    except ValueError as error:
+        raise _BadValue(f"{error}; write an address or a range such as 10.0.0.0/8") from error
 
 
 def _binary(values: tuple[str, ...], variables: bool) -> Test:

@@ -1,7 +1,8 @@
 """Wildcard patterns of policies, compiled: `*` is any run of characters, `?` is exactly one. Standard library only.
 
 A matcher sorts its patterns into the cheapest test each allows (anything, equality, prefix, regular expression), since
-a request is checked against every statement of the caller.
+a request is checked against many statements of the caller. Expressions are written so that they cannot backtrack: the
+time of a match grows with the text times the pattern, whoever wrote them.
 """
 
 from __future__ import annotations
@@ -9,27 +10,133 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 Value = str | Sequence[str]
 Context = Mapping[str, Value]
 
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _DEFAULT = re.compile(r"^\s*([^,\s]+)\s*,\s*'([^']*)'\s*$")
 _LITERALS = {"*", "?", "$"}
 
 
-def glob_to_regex(pattern: str) -> str:
-    """The body of a regular expression (no anchors) that means the same; its syntax is common to Python and SQL."""
-    return "".join(".*" if part == "*" else "." if part == "?" else _escape(part) for part in _split(pattern))
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A wildcard of a pattern."""
+
+    character: str
+
+
+ANY = Mark("*")
+ONE = Mark("?")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """`${key}` or `${key, 'default'}`; `key` is lower-case."""
+
+    key: str
+    default: str | None = None
+
+    def value(self, context: Context) -> str | None:
+        """None when there is no value; several values are no single one, and so none, as on AWS."""
+        found = context.get(self.key)
+        if isinstance(found, str):
+            return found
+        if found is not None and len(found) == 1:
+            return found[0]
+        return self.default
+
+
+Part = str | Mark | Variable
+Known = str | Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One pattern in its parts. A variable's value is taken literally: a user named "*" matches only himself."""
+
+    parts: tuple[Part, ...]
+
+    def known(self, context: Context) -> list[Known] | None:
+        """The parts with variables replaced, or None when one has no value."""
+        found: list[Known] = []
+        for part in self.parts:
+            if isinstance(part, Variable):
+                value = part.value(context)
+                if value is None:
+                    return None
+                found.append(value)
+            else:
+                found.append(part)
+        return found
+
+    def matches(self, text: str, context: Context, *, ignore_case: bool = False) -> bool:
+        """`context` has lower-case keys. A pattern with a variable that has no value matches nothing."""
+        known = self.known(context)
+        if known is None:
+            return False
+        return _expression(_atoms(known), ignore_case).fullmatch(text) is not None
+
+
+def template(pattern: str, *, variables: bool, wildcards: bool = True) -> Template:
+    """`variables`: `${...}` stands for a value of the request; `wildcards`: `*` and `?` outside of it are such."""
+    parts: list[Part] = []
+    at = 0
+    for found in VARIABLE.finditer(pattern) if variables else ():
+        parts.extend(_plain(pattern[at : found.start()], wildcards))
+        parts.append(_variable(found.group(1)))
+        at = found.end()
+    parts.extend(_plain(pattern[at:], wildcards))
+    return Template(tuple(parts))
+
+
+def _plain(text: str, wildcards: bool) -> Iterable[Part]:
+    if not wildcards:
+        return [text] if text else []
+    marks: dict[str, Part] = {"*": ANY, "?": ONE}
+    return [marks.get(part, part) for part in re.split(r"([*?])", text) if part]
+
+
+def _variable(written: str) -> Part:
+    if written in _LITERALS:
+        return written
+    if found := _DEFAULT.match(written):
+        return Variable(found.group(1).lower(), found.group(2))
+    return Variable(written.strip().lower())
+
+
+@lru_cache(maxsize=4096)
+def _expression(body: str, ignore_case: bool = False) -> re.Pattern[str]:
+    return re.compile(body, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def _atoms(known: Iterable[Known]) -> str:
+    """A regular expression for Python, without backtracking: what stands between two `*` is looked for once, leftmost.
+
+    Leftmost is enough: any later place leaves less for the rest. `(?>...)` is never tried again; the part after the
+    last `*` stands at the end or nowhere.
+    """
+    runs = [""]
+    for part in known:
+        if part is ANY:
+            runs.append("")
+        else:
+            runs[-1] += "." if isinstance(part, Mark) else _escape(part)
+    head, *rest = runs
+    if not rest:
+        return head
+    *middle, tail = rest
+    return f"{head}{''.join(f'(?>.*?{run})' for run in middle if run)}.*{tail}"
+
+
+def _body(known: Iterable[Known]) -> str:
+    return "".join(_escape(part) if isinstance(part, str) else ".*" if part is ANY else "." for part in known)
 
 
 def _escape(text: str) -> str:
     """Backslash before every special ASCII character: understood alike by Python, PostgreSQL and SQLite's REGEXP."""
     return re.sub(r"([\\.^$|()\[\]{}*+?\-])", r"\\\1", text)
-
-
-def _split(pattern: str) -> Iterable[str]:
-    return (part for part in re.split(r"([*?])", pattern) if part)
 
 
 def has_wildcard(pattern: str) -> bool:
@@ -45,37 +152,13 @@ def fold(context: Context | None) -> Context:
     return {key.lower(): value for key, value in (context or {}).items()}
 
 
-def expand(pattern: str, context: Context) -> str | None:
-    """The regular expression (anchors left out) of a pattern with policy variables, or None when one has no value.
+def expand(pattern: str, context: Context, *, variables: bool = True, atomic: bool = False) -> str | None:
+    """The regular expression (anchors left out) of a pattern, or None when a variable has no value.
 
-    `context` has lower-case keys. A value is taken literally: a user named "*" matches only himself. A variable that
-    holds several values has no single value and matches nothing, as on AWS.
+    Its syntax is common to Python and PostgreSQL; `atomic`: Python's alone, without backtracking (so SQLite's REGEXP).
     """
-    parts: list[str] = []
-    at = 0
-    for found in _VARIABLE.finditer(pattern):
-        parts.append(glob_to_regex(pattern[at : found.start()]))
-        value = _variable(found.group(1), context)
-        if value is None:
-            return None
-        parts.append(_escape(value))
-        at = found.end()
-    parts.append(glob_to_regex(pattern[at:]))
-    return "".join(parts)
-
-
-def _variable(name: str, context: Context) -> str | None:
-    if name in _LITERALS:
-        return name
-    default = None
-    if found := _DEFAULT.match(name):
-        name, default = found.group(1), found.group(2)
-    value = context.get(name.strip().lower())
-    if isinstance(value, str):
-        return value
-    if value is not None and len(value) == 1:
-        return value[0]
-    return default
+    known = template(pattern, variables=variables).known(context)
+    return None if known is None else _atoms(known) if atomic else _body(known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +169,12 @@ class Matcher:
     everything: bool
     exact: frozenset[str]
     prefixes: tuple[str, ...]
+    wild: tuple[str, ...]
+    """Patterns that need `regex`."""
     regex: re.Pattern[str] | None
     variable: tuple[str, ...]
     """Patterns with policy variables, known only when the request's context is."""
+    templates: tuple[Template, ...] = ()
 
     def matches(self, text: str, context: Callable[[], Context]) -> bool:
         """`context` gives the request's context with lower-case keys; it is called only when a variable needs it."""
@@ -98,14 +184,10 @@ class Matcher:
             return True
         if self.regex is not None and self.regex.fullmatch(text) is not None:
             return True
-        return bool(self.variable) and self._matches_variable(text, context())
+        return bool(self.templates) and self._matches_variable(text, context())
 
     def _matches_variable(self, text: str, context: Context) -> bool:
-        for pattern in self.variable:
-            body = expand(pattern, context)
-            if body is not None and re.fullmatch(body, text, re.DOTALL) is not None:
-                return True
-        return False
+        return any(one.matches(text, context) for one in self.templates)
 
 
 def compile_patterns(patterns: Iterable[str], *, variables: bool = False) -> Matcher:
@@ -113,7 +195,7 @@ def compile_patterns(patterns: Iterable[str], *, variables: bool = False) -> Mat
     everything = False
     exact: set[str] = set()
     prefixes: list[str] = []
-    regexes: list[str] = []
+    wild: list[str] = []
     variable: list[str] = []
     listed = tuple(patterns)
     for pattern in listed:
@@ -126,6 +208,22 @@ def compile_patterns(patterns: Iterable[str], *, variables: bool = False) -> Mat
         elif pattern.endswith("*") and not has_wildcard(pattern[:-1]):
             prefixes.append(pattern[:-1])
         else:
-            regexes.append(glob_to_regex(pattern))
-    regex = re.compile("|".join(f"(?:{body})" for body in regexes), re.DOTALL) if regexes else None
-    return Matcher(listed, everything, frozenset(exact), tuple(prefixes), regex, tuple(variable))
+            wild.append(pattern)
+    bodies = [expand(pattern, {}, variables=False, atomic=True) for pattern in wild]
+    regex = re.compile("|".join(f"(?:{body})" for body in bodies), re.DOTALL) if bodies else None
+    return Matcher(
+        patterns=listed,
+        everything=everything,
+        exact=frozenset(exact),
+        prefixes=tuple(prefixes),
+        wild=tuple(wild),
+        regex=regex,
+        variable=tuple(variable),
+        templates=tuple(template(pattern, variables=True) for pattern in variable),
+    )
+
+
+def literal_head(pattern: str, *, variables: bool) -> str:
+    """What every text that matches `pattern` starts with: the pattern up to its first wildcard or variable."""
+    ends = [at for mark in ("*", "?", *(("${",) if variables else ())) if (at := pattern.find(mark)) >= 0]
+    return pattern[: min(ends)] if ends else pattern

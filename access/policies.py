@@ -70,5 +70,5 @@ def checked_document(document: object) -> None:
     try:
         parse(document)
     except PolicyError as error:
-        fields = {f"document.{problem.place}": problem.message for problem in error.problems}
+        fields = {f"document.{problem.place}": problem.text for problem in error.problems}
         raise InvalidParameter(str(error), code="MalformedPolicyDocument", fields=fields) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from django.db import connections, models
@@ -43,8 +43,16 @@ def visible(
     build = _Builder(
         arn_field, tuple(owner_fields), known, connections[queryset.db].vendor == "sqlite", action
     )
+    for statements in (caller.statements, *caller.guards):
+        queryset = _allowed_by(statements, queryset, build, action)
+    return queryset
+
+
+def _allowed_by(
+    statements: Iterable[Statement], queryset: models.QuerySet[M], build: _Builder, action: str
+) -> models.QuerySet[M]:
     allowed = _NONE
-    for statement in caller.statements:
+    for statement in statements:
         if not statement.matches_action(action):
             continue
         if statement.effect == "Deny" and build.may_apply(statement):
@@ -116,9 +124,8 @@ class _Builder:
             found = Q(**{f"{field}__in": sorted(matcher.exact)})
         for prefix in matcher.prefixes:
             found = _either(found, self.starting(field, prefix))
-        bodies = [expand(pattern, self.context) for pattern in matcher.variable]
-        if matcher.regex is not None:
-            bodies.append(matcher.regex.pattern)
+        bodies = [expand(pattern, self.context, atomic=self.sqlite) for pattern in matcher.variable]
+        bodies += [expand(pattern, {}, variables=False, atomic=self.sqlite) for pattern in matcher.wild]
         for body in bodies:
             if body is not None:
                 found = _either(found, Q(**{f"{field}__regex": f"^(?:{body})$"}))

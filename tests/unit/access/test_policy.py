@@ -158,7 +158,7 @@ def test_mistakes_are_named_with_their_place(raw: object, place: str, word: str)
     with pytest.raises(PolicyError) as caught:
         parse(raw)
     assert [problem.place for problem in caught.value.problems] == [place]
-    assert word in caught.value.problems[0].message
+    assert word in caught.value.problems[0].text
 
 
 def test_every_mistake_is_named_at_once() -> None:
