@@ -9,7 +9,7 @@ QUICK := $(PYTEST) -n 2 tests/unit tests/db tests/wire
 # Chromium drops requests when a network interface comes or goes, and containers do that all the time.
 BROWSER := $(PYTEST) --reruns 2 --only-rerun TimeoutError --only-rerun ERR_NETWORK_CHANGED tests/browser
 ON_POSTGRES := $(BIN)/python scripts/with_postgres.py
-TYPED := base access telemetry clusters services console scripts manage.py
+TYPED := base access telemetry vault clusters services console scripts manage.py
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev run demo doctor lint format test test-full

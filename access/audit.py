@@ -23,7 +23,9 @@ _SECRET_EXCEPTIONS = {
     "secretoptions",
     "repositorycredentials",
     "credentialspecs",
-}  # lists of references, not of values
+    "secret_id",
+    "secretid",
+}  # references, not values
 _LONGEST_TEXT = 2000
 _LONGEST_LIST = 200
 _DEEPEST = 12

@@ -11,5 +11,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Whatever is due and was not woken. An entry that was not taken before the next is due is dropped.
     "sweep": {"task": "services.sweep", "schedule": 5.0, "options": {"expires": 10}},
     "retention": {"task": "services.retention", "schedule": 900.0, "options": {"expires": 900}},
+    # Secrets whose recovery window is over.
+    "vault-purge": {"task": "vault.purge", "schedule": 3600.0, "options": {"expires": 3600}},
     "access-retention": {"task": "access.retention", "schedule": 3600.0, "options": {"expires": 3600}},
 }

@@ -43,6 +43,8 @@ SLIPWAY_DATA_KEYS: list[str] = (
     env.list("SLIPWAY_DATA_KEYS", default=[])
     or keys.read_or_create(HOME.keys / "data_keys", keys.data_key).split()
 )
+# Read again when it changes, so that a rotation needs no restart; None where the keys come from the environment.
+SLIPWAY_DATA_KEYS_FILE = None if env.list("SLIPWAY_DATA_KEYS", default=[]) else HOME.keys / "data_keys"
 ROOT_URLCONF = "console.urls"
 ASGI_APPLICATION = "console.asgi.application"
 AUTH_USER_MODEL = "access.User"
@@ -56,6 +58,7 @@ INSTALLED_APPS = [
     "base",
     "telemetry",
     "access",
+    "vault",
     "clusters",
     "services",
     "console",
