@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
 
 from django.http import HttpRequest
 
-from access.models import Group
-from access.policy import Context, Decision, Statement, evaluate, parse
-from access.scope import compile_scope
+from access.attached import Statements, attached_to_user, compiled
+from access.policy import Context, Decision, evaluate, parse
 from base import here
 from base.clock import now
 from base.ids import hex_id
@@ -20,47 +18,84 @@ from base.ids import hex_id
 if TYPE_CHECKING:
     from access.models import User
 
+__all__ = ["ANONYMOUS", "SELF_SERVICE", "Caller", "Face", "compiled", "request_context", "system_caller"]
+
 Face = Literal["console", "rest", "aws", "system"]
+
+LONGEST_USER_AGENT = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One identity in one request. `statements` are those of all its groups, each held to its group's scope."""
+    """One identity in one request.
+
+    `statements` are those of all its policies, a group's held to the group's scope. `guards` are sets of statements
+    each of which must allow as well: a permissions boundary, a session's policies. A session of a role has `role_id`
+    and `role_arn`, and in `assumed_by` the ARN of who assumed it ("" otherwise). `mfa_at` is when the second factor
+    was given; None: there was none.
+    """
 
     arn: str
     name: str
     face: Face
     user_id: int | None = None
-    statements: tuple[Statement, ...] = field(default=(), repr=False)
+    statements: Statements = field(default=(), repr=False)
     source_ip: str = ""
     request_id: str = ""
     context: Mapping[str, str | Sequence[str]] = field(default_factory=dict, repr=False)
     system: bool = False
+    guards: tuple[Statements, ...] = field(default=(), repr=False)
+    role_id: int | None = None
+    role_arn: str = ""
+    assumed_by: str = ""
+    user_agent: str = ""
+    mfa_at: datetime | None = None
 
     @classmethod
-    def for_user(cls, user: User, *, face: Face, request: HttpRequest | None = None) -> Caller:
-        """Two queries: the user's groups and their policies. A deactivated user may do nothing.
+    def for_user(
+        cls,
+        user: User,
+        *,
+        face: Face,
+        request: HttpRequest | None = None,
+        mfa: datetime | None = None,
+        session_started: datetime | None = None,
+        guards: tuple[Statements, ...] = (),
+    ) -> Caller:
+        """One query: everything attached to the user. A deactivated user may do nothing.
 
-        `request` gives the source address and request id that access.middleware found.
+        `request` gives the source address and request id that access.middleware found. `mfa`: when the second factor
+        of this session was given. `session_started`: of a session (the console's, or of temporary keys); None for
+        long-lived tokens and keys, which have no aws:MultiFactorAuthPresent, as on AWS. `guards`: session policies.
         """
-        source_ip: str = getattr(request, "source_ip", "")
+        attached = attached_to_user(user) if user.is_active else None
+        boundary = attached.boundary if attached is not None else None
         return cls(
             arn=user.arn,
             name=user.username,
             face=face,
             user_id=user.pk,
-            statements=(*statements_of(user), *SELF_SERVICE) if user.is_active else (),
-            source_ip=source_ip,
+            statements=(*attached.statements, *SELF_SERVICE) if attached is not None else (),
+            guards=guards if boundary is None else (boundary, *guards),
+            source_ip=getattr(request, "source_ip", ""),
             request_id=getattr(request, "request_id", "") or hex_id(),
+            user_agent=user_agent_of(request),
+            mfa_at=mfa,
             context={
                 "aws:username": user.username,
-                "aws:userid": str(user.pk),
+                "aws:userid": user.unique_id,
                 "aws:PrincipalArn": user.arn,
                 "aws:PrincipalType": "User",
-                **({"aws:SourceIp": source_ip} if source_ip else {}),
-                **({"aws:SecureTransport": str(request.is_secure()).lower()} if request is not None else {}),
+                **tags_context(user.tags),
+                **session_context(face == "console" or session_started is not None, mfa, session_started),
+                **request_context(request),
             },
         )
+
+    @property
+    def mfa(self) -> bool:
+        """Whether a second factor stands behind this request."""
+        return self.mfa_at is not None
 
     def may(
         self, action: str, resource: str, context: Context | None = None, owners: Sequence[str] = ()
@@ -68,20 +103,64 @@ class Caller:
         """Whether the caller may do `action` on the ARN `resource` ("*": an action that has none). Asks no database.
 
         `owners`: ARNs of what the resource belongs to beyond its own ARN (a task's service), for group scopes.
+        A deny anywhere wins; else the statements and every guard must allow.
         """
         if self.system:
             return _SYSTEM
-        return evaluate(self.statements, action, resource, self.full_context(context), owners)
+        full = self.full_context(context)
+        decision = evaluate(self.statements, action, resource, full, owners)
+        if decision.reason == "explicit-deny":
+            return decision
+        for guard in self.guards:
+            guarded = evaluate(guard, action, resource, full, owners)
+            if not guarded.allowed and (decision.allowed or guarded.reason == "explicit-deny"):
+                decision = guarded
+            if guarded.reason == "explicit-deny":
+                return guarded
+        return decision
 
     def full_context(self, context: Context | None = None) -> dict[str, str | Sequence[str]]:
         """The condition keys of a request: the caller's, the time, and those given, which win over neither."""
         moment = now()
-        return {
+        found: dict[str, str | Sequence[str]] = {
             **(context or {}),
             **self.context,
             "aws:CurrentTime": moment.isoformat(timespec="seconds"),
             "aws:EpochTime": str(int(moment.timestamp())),
         }
+        if self.mfa_at is not None:
+            found["aws:MultiFactorAuthAge"] = str(max(0, int((moment - self.mfa_at).total_seconds())))
+        return found
+
+
+def request_context(request: HttpRequest | None) -> dict[str, str]:
+    """The condition keys that every request has, whoever sends it."""
+    found = {"aws:PrincipalAccount": here.names().account}
+    if request is None:
+        return found
+    if source_ip := getattr(request, "source_ip", ""):
+        found["aws:SourceIp"] = source_ip
+    if agent := user_agent_of(request):
+        found["aws:UserAgent"] = agent
+    found["aws:SecureTransport"] = str(request.is_secure()).lower()
+    return found
+
+
+def session_context(session: bool, mfa: datetime | None, started: datetime | None) -> dict[str, str]:
+    """The keys that only sessions have: whether with a second factor, and since when."""
+    found = {"aws:MultiFactorAuthPresent": str(mfa is not None).lower()} if session or mfa else {}
+    if started is not None:
+        found["aws:TokenIssueTime"] = started.isoformat(timespec="seconds")
+    return found
+
+
+def tags_context(tags: Mapping[str, str]) -> dict[str, str]:
+    """aws:PrincipalTag/KEY for each tag."""
+    return {f"aws:PrincipalTag/{key}": value for key, value in tags.items()}
+
+
+def user_agent_of(request: HttpRequest | None) -> str:
+    return "" if request is None else str(request.META.get("HTTP_USER_AGENT") or "")[:LONGEST_USER_AGENT]
 
 
 _SYSTEM = Decision(True, "allow")
@@ -101,43 +180,36 @@ def system_caller(name: str) -> Caller:
 ANONYMOUS = Caller(arn="", name="anonymous", face="console")
 """Nobody yet: may do nothing."""
 
-# What everyone may do with their own sign-in, wherever their groups are held to; a Deny of theirs still wins.
+# What everyone may do with their own sign-in and keys, wherever their groups are held to; a Deny of theirs still wins.
 SELF_SERVICE = parse(
     {
         "Version": "2012-10-17",
-        "Statement": {
-            "Sid": "OwnSignIn",
-            "Effect": "Allow",
-            "Action": [
-                "iam:GetUser",
-                "iam:ChangePassword",
-                "iam:ListServiceSpecificCredentials",
-                "iam:CreateServiceSpecificCredential",
-                "iam:DeleteServiceSpecificCredential",
-            ],
-            "Resource": "arn:aws:iam::*:user/${aws:username}",
-        },
+        "Statement": [
+            {
+                "Sid": "OwnSignIn",
+                "Effect": "Allow",
+                "Action": [
+                    "iam:GetUser",
+                    "iam:ChangePassword",
+                    "iam:ListServiceSpecificCredentials",
+                    "iam:CreateServiceSpecificCredential",
+                    "iam:DeleteServiceSpecificCredential",
+                    "iam:ListAccessKeys",
+                    "iam:CreateAccessKey",
+                    "iam:UpdateAccessKey",
+                    "iam:DeleteAccessKey",
+                    "iam:GetAccessKeyLastUsed",
+                ],
+                "Resource": "arn:aws:iam::*:user/${aws:username}",
+            },
+            # As on AWS, where neither asks for a permission; written down so that a policy can deny them.
+            {
+                "Sid": "OwnSession",
+                "Effect": "Allow",
+                "Action": ["sts:GetCallerIdentity", "sts:GetSessionToken"],
+                "Resource": "*",
+            },
+        ],
     },
     source="self-service",
 )
-
-
-def statements_of(user: User) -> tuple[Statement, ...]:
-    """Every statement that applies to the user, group by group."""
-    found: list[Statement] = []
-    for group in Group.objects.filter(members=user).prefetch_related("policies"):
-        scope = compile_scope(group.scope)
-        for policy in group.policies.all():
-            source = f"{group.name}/{policy.name}"
-            found.extend(statement.within(scope, source) for statement in compiled(policy.document))
-    return tuple(found)
-
-
-def compiled(document: Any) -> tuple[Statement, ...]:
-    """The statements of a stored document, compiled once per process for each distinct text."""
-    return _compiled(json.dumps(document, sort_keys=True, separators=(",", ":")))
-
-
-@lru_cache(maxsize=512)
-def _compiled(text: str) -> tuple[Statement, ...]:
-    return parse(json.loads(text))
