@@ -124,9 +124,8 @@ class _Builder:
             found = Q(**{f"{field}__in": sorted(matcher.exact)})
         for prefix in matcher.prefixes:
             found = _either(found, self.starting(field, prefix))
-        bodies = [expand(pattern, self.context) for pattern in matcher.variable]
-        if matcher.regex is not None:
-            bodies.append(matcher.regex.pattern)
+        bodies = [expand(pattern, self.context, atomic=self.sqlite) for pattern in matcher.variable]
+        bodies += [expand(pattern, {}, variables=False, atomic=self.sqlite) for pattern in matcher.wild]
         for body in bodies:
             if body is not None:
                 found = _either(found, Q(**{f"{field}__regex": f"^(?:{body})$"}))
