@@ -10,7 +10,7 @@ from django.shortcuts import render
 from access.registry import Caller
 from clusters.models import Cluster
 from clusters.queries import list_clusters, list_container_instances
-from console.web import changes, links, service_rows
+from console.web import changes, links, sample, service_rows
 from console.web.page import caller, page, wanted
 from console.web.service_words import person
 from services.models import Deployment
@@ -39,6 +39,7 @@ def overview(request: HttpRequest) -> HttpResponseBase:
             "unwell": service_rows.rows(unwell),
             "deploying": [(row, row.service.deployment) for row in service_rows.rows(deploying)],
             "any_service": service_rows.choices(list_services(me))[0].count,
+            "may_deploy_sample": sample.permitted(request),
         }
     if wanted(request, "overview-changes"):
         context |= last_changes(me)
