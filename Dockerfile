@@ -20,7 +20,7 @@ RUN if ! /opt/slipway/bin/python scripts/vendor_assets.py --check; then \
         PATH=/tmp/node/bin:$PATH /opt/slipway/bin/python scripts/vendor_assets.py; \
     fi
 # The settings want keys to load; collecting files uses none of them, and none stay in the image.
-RUN SLIPWAY_SECRET_KEY=build SLIPWAY_DATA_KEYS=build \
+RUN SLIPWAY_SECRET_KEY=build SLIPWAY_DATA_KEYS=build SLIPWAY_AUDIT_KEYS=build \
         /opt/slipway/bin/python manage.py collectstatic --noinput --clear --verbosity 0 && \
     rm -rf node_modules wheels /app/var && \
     /opt/slipway/bin/python -m compileall -q /app /opt/slipway/lib

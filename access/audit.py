@@ -1,8 +1,11 @@
-"""The audit trail: what an operation's body adds to its record, and how records are written and forgotten."""
+"""The audit trail: what an operation's body adds to its record, and how records are written. How they are sealed and
+forgotten is in access/audit_chain.py."""
 
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,9 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 
-from access.models import AuditRecord
+from access.audit_models import AuditRecord
+from base import jobs_by_name
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +33,11 @@ _SECRET_EXCEPTIONS = {
 _LONGEST_TEXT = 2000
 _LONGEST_LIST = 200
 _DEEPEST = 12
+# What stands in columns of text; parameters, changes and contexts have been through `presentable`.
+_TEXTS = ("actor_name", "source_ip", "user_agent", "resource", "error_message")
+# Seconds in which a process's records share one wake-up of the sealer, and how much later that one comes.
+_GATHER, _MARGIN = 0.25, 0.1
+_asked_until = 0.0
 
 
 @dataclass
@@ -83,11 +92,16 @@ def presentable(value: Any, name: str = "", hidden: Sequence[str] = (), depth: i
     if depth > _DEEPEST:
         return "..."
     if isinstance(value, Mapping):
-        return {str(key): presentable(item, str(key), hidden, depth + 1) for key, item in value.items()}
+        return {
+            _storable(str(key)): presentable(item, str(key), hidden, depth + 1) for key, item in value.items()
+        }
     if isinstance(value, str):
+        value = _storable(value)
         return (
             value if len(value) <= _LONGEST_TEXT else f"{value[:_LONGEST_TEXT]}... ({len(value)} characters)"
         )
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # no JSON
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, list | tuple | set | frozenset):
@@ -100,12 +114,12 @@ def presentable(value: Any, name: str = "", hidden: Sequence[str] = (), depth: i
         return value.isoformat()
     if isinstance(value, models.Model):
         return str(getattr(value, "arn", value.pk))
-    return str(value)[:_LONGEST_TEXT]
+    return _storable(str(value))[:_LONGEST_TEXT]
 
 
 def _environment(item: Any) -> Any:
     if isinstance(item, Mapping) and "name" in item:
-        return {"name": str(item["name"])[:_LONGEST_TEXT], "value": HIDDEN}
+        return {"name": _storable(str(item["name"]))[:_LONGEST_TEXT], "value": HIDDEN}
     return HIDDEN
 
 
@@ -116,20 +130,32 @@ def _sounds_secret(name: str) -> bool:
 
 def write(record: AuditRecord) -> None:
     """Write a record in the transaction at hand. Raises when it cannot: what is not audited does not happen."""
+    for name in _TEXTS:
+        setattr(record, name, _storable(getattr(record, name)))
     record.save(force_insert=True)
+    transaction.on_commit(_wake_sealer, robust=True)
 
 
 def write_alone(records: Sequence[AuditRecord]) -> None:
     """Write records of what did not happen. A failure to write is logged: it must not hide the refusal itself."""
     for record in records:
         try:
-            record.save(force_insert=True)
+            write(record)
         except Exception:
             logger.exception("audit record lost: %s", record)
 
 
-def forget_before(moment: datetime) -> int:
-    """Apply the trail's retention: delete records older than `moment`; returns how many."""
-    rows: models.QuerySet[AuditRecord] = models.QuerySet(model=AuditRecord).filter(at__lt=moment)
-    count, _ = rows.delete()
-    return count
+def _storable(text: str) -> str:
+    """Without what a database refuses in a text: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _wake_sealer() -> None:
+    """Ask for the sealing job, a moment from now, unless this process has just done so: that job sees this record as
+    well. At most four messages a second from a process, however many records it writes."""
+    global _asked_until
+    moment = time.monotonic()
+    if moment < _asked_until:
+        return
+    _asked_until = moment + _GATHER
+    jobs_by_name.send("access.seal_audit", delay=_GATHER + _MARGIN)

@@ -8,13 +8,33 @@ from importlib import import_module
 from celery import shared_task
 from django.conf import settings
 
-from access import audit, signin
+from access import audit_chain, audit_verify, signin
+from base import live
 from base.clock import now
 
 
 @shared_task(name="access.retention", ignore_result=True)
 def apply_retention() -> None:
     """Forget audit records older than SLIPWAY_KEEP_AUDIT_DAYS, failed sign-ins, and sessions that have ended."""
-    audit.forget_before(now() - timedelta(days=settings.SLIPWAY_KEEP_AUDIT_DAYS))
+    audit_chain.forget_before(now() - timedelta(days=settings.SLIPWAY_KEEP_AUDIT_DAYS))
     signin.forget_guards()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+
+
+@shared_task(name="access.seal_audit", ignore_result=True)
+def seal_audit() -> int:
+    """Seal what was recorded since the last time, and tell the pages that show the trail. Woken by the writers a
+    moment after their commit, and by beat for what a lost message left."""
+    try:
+        sealed = audit_chain.seal()
+    except audit_chain.SealingContested:
+        return 0
+    if sealed:
+        live.publish("audit")
+    return sealed
+
+
+@shared_task(name="access.verify_audit", ignore_result=True)
+def verify_audit() -> None:
+    """Verify the whole trail; what is wrong stands in the log and on the audit page."""
+    audit_verify.verify_and_note()

@@ -21,9 +21,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.db import transaction
 
-from access import audit
+from access import audit, records
+from access.audit_models import AuditRecord
 from access.caller import Caller, system_caller
-from access.models import AuditRecord
 from access.policy import Context, Decision
 from base.errors import AccessDenied, InvalidParameter, OperationError
 
@@ -193,7 +193,7 @@ def authorize(
     decision = caller.may(need.action, need.resource, need.context, need.owners)
     if not decision.allowed:
         error = _denied(caller, need, decision)
-        _leave(_record(caller, action, action, [resource], error=error), error)
+        _leave(records.denial(caller, action, need, [resource], error), error)
         raise error
 
 
@@ -212,7 +212,7 @@ def _run(op: Operation, caller: Caller, given: Mapping[str, Any]) -> Any:
             return _write(op, caller, params, needs, durable=outer is None and not caller.system)
         return _read(op, caller, params, needs)
     except Exception as error:
-        _leave(_failure(op, caller, params, needs, error), error, alone=outer is None)
+        _leave(records.failure(op, caller, params, needs, error), error, alone=outer is None)
         raise
     finally:
         _running.reset(token)
@@ -248,7 +248,7 @@ def _authorize(op: Operation, caller: Caller, params: Params) -> list[Need]:
         try:
             extra = list(op.extra(caller, params))  # noqa: S610 - ours, not a queryset's
         except OperationError as error:
-            _leave(_failure(op, caller, params, needs, error), error)
+            _leave(records.failure(op, caller, params, needs, error), error)
             raise
         _require(op, caller, params, extra)
         needs += extra
@@ -271,10 +271,7 @@ def _require(op: Operation, caller: Caller, params: Params, needs: Sequence[Need
         if not decision.allowed:
             denied = _denied(caller, need, decision)
             resources = [need.resource, *(one.resource for one in needs)]
-            _leave(
-                _record(caller, op.name, need.action, resources, error=denied, params=_kept(op, params)),
-                denied,
-            )
+            _leave(records.denial(caller, op.name, need, resources, denied, records.kept(op, params)), denied)
             raise denied
 
 
@@ -284,10 +281,10 @@ def _unfound(op: Operation, caller: Caller, params: Params, error: OperationErro
     decision = caller.may(op.action, _NOWHERE)
     nameless = Need(op.action, "*")
     if decision.allowed:
-        _leave(_failure(op, caller, params, [nameless], error), error)
+        _leave(records.failure(op, caller, params, [nameless], error), error)
         return error
     denied = _denied(caller, nameless, decision)
-    _leave(_record(caller, op.name, op.action, ["*"], error=denied, params=_kept(op, params)), denied)
+    _leave(records.denial(caller, op.name, nameless, ["*"], denied, records.kept(op, params)), denied)
     return denied
 
 
@@ -297,7 +294,7 @@ def _write(op: Operation, caller: Caller, params: Params, needs: Sequence[Need],
         if op.changes is not None:
             for name, (before, after) in op.changes(params, result).items():
                 audit.note_change(name, before, after)
-        audit.write(_success(op, caller, params, needs, notes))
+        audit.write(records.success(op, caller, params, needs, notes))
     return result
 
 
@@ -307,69 +304,11 @@ def _read(op: Operation, caller: Caller, params: Params, needs: Sequence[Need]) 
     # The record first: a secret is never handed out unrecorded.
     with audit.taking_notes() as notes:
         result = op.body(caller, **params)
-        audit.write(_success(op, caller, params, needs, notes))
+        audit.write(records.success(op, caller, params, needs, notes))
     return result
 
 
-# --- records ----------------------------------------------------------------------------------------
-
-
-def _kept(op: Operation, params: Params) -> dict[str, Any]:
-    given = {name: value for name, value in params.items() if value is not None}
-    return cast(dict[str, Any], audit.presentable(given, hidden=op.redact))
-
-
-def _success(
-    op: Operation, caller: Caller, params: Params, needs: Sequence[Need], notes: audit.Notes
-) -> AuditRecord:
-    resources = [need.resource for need in needs if need.action == op.action]
-    record = _record(caller, op.name, op.action, [*resources, *notes.resources], params=_kept(op, params))
-    record.changes = notes.changes
-    return record
-
-
-def _failure(
-    op: Operation, caller: Caller, params: Params, needs: Sequence[Need], error: Exception
-) -> AuditRecord | None:
-    """The record of a failed write (or read of a secret); a failed plain read leaves none."""
-    if isinstance(error, AccessDenied) or not (op.writes or op.audited_read):
-        return None
-    resources = [need.resource for need in needs if need.action == op.action]
-    return _record(caller, op.name, op.action, resources, error=error, params=_kept(op, params))
-
-
-def _record(
-    caller: Caller,
-    operation_name: str,
-    action: str,
-    resources: Sequence[str],
-    *,
-    error: Exception | None = None,
-    params: dict[str, Any] | None = None,
-) -> AuditRecord:
-    listed = list(dict.fromkeys(resources))
-    record = AuditRecord(
-        request_id=caller.request_id,
-        actor_arn=caller.arn,
-        actor_name=caller.name,
-        face=caller.face,
-        source_ip=caller.source_ip,
-        operation=operation_name,
-        action=action,
-        resource=(listed[0] if listed else "")[:1024],
-        resources=listed,
-        result=AuditRecord.Result.SUCCESS,
-        parameters=params or {},
-    )
-    if error is not None:
-        record.result = (
-            AuditRecord.Result.DENIED if isinstance(error, AccessDenied) else AuditRecord.Result.FAILED
-        )
-        known = isinstance(error, OperationError)
-        record.error_code = error.code if isinstance(error, OperationError) else "InternalFailure"
-        # An unexpected exception's text may hold anything; its traceback is in the log.
-        record.error_message = str(error)[:2000] if known else type(error).__name__
-    return record
+# --- what did not happen ------------------------------------------------------------------------------
 
 
 def _leave(record: AuditRecord | None, error: Exception, *, alone: bool | None = None) -> None:

@@ -14,4 +14,6 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Secrets whose recovery window is over.
     "vault-purge": {"task": "vault.purge", "schedule": 3600.0, "options": {"expires": 3600}},
     "access-retention": {"task": "access.retention", "schedule": 3600.0, "options": {"expires": 3600}},
+    "seal-audit": {"task": "access.seal_audit", "schedule": 5.0, "options": {"expires": 5}},
+    "verify-audit": {"task": "access.verify_audit", "schedule": 86400.0, "options": {"expires": 3600}},
 }

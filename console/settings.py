@@ -45,6 +45,11 @@ SLIPWAY_DATA_KEYS: list[str] = (
 )
 # Read again when it changes, so that a rotation needs no restart; None where the keys come from the environment.
 SLIPWAY_DATA_KEYS_FILE = None if env.list("SLIPWAY_DATA_KEYS", default=[]) else HOME.keys / "data_keys"
+# Keys that sign the audit trail's head and checkpoints. The first signs, all verify; one a line in the file.
+SLIPWAY_AUDIT_KEYS: list[str] = (
+    env.list("SLIPWAY_AUDIT_KEYS", default=[])
+    or keys.read_or_create(HOME.keys / "audit_keys", keys.signing_key).split()
+)
 ROOT_URLCONF = "console.urls"
 ASGI_APPLICATION = "console.asgi.application"
 AUTH_USER_MODEL = "access.User"

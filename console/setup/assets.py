@@ -41,7 +41,11 @@ def ensure(*, dev: bool) -> None:
             "0",
         ]
         # The command needs keys to load the settings, not to do its work: none are made for it.
-        keyless = {"SLIPWAY_SECRET_KEY": "collectstatic", "SLIPWAY_DATA_KEYS": "none"}
+        keyless = {
+            "SLIPWAY_SECRET_KEY": "collectstatic",
+            "SLIPWAY_DATA_KEYS": "none",
+            "SLIPWAY_AUDIT_KEYS": "none",
+        }
         run(collect, what="collectstatic", cwd=BASE_DIR, env=keyless)
         stamps.write(_STAMP, _current(dev))
 
