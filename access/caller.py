@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Literal
 from django.http import HttpRequest
 
 from access.attached import Statements, attached_to_user, compiled
-from access.policy import Context, Decision, evaluate, parse
+from access.implied import implied
+from access.matching import LazyContext
+from access.policy import Context, Decision, Principal, evaluate, parse
+from access.resource_tags import tags_of
 from base import here
 from base.clock import now
 from base.ids import hex_id
@@ -97,27 +100,66 @@ class Caller:
         """Whether a second factor stands behind this request."""
         return self.mfa_at is not None
 
+    @property
+    def principal(self) -> Principal:
+        """Who this is to the policy of a resource or of a role."""
+        return Principal(arn=self.arn, account=here.names().account, role=self.role_arn)
+
     def may(
-        self, action: str, resource: str, context: Context | None = None, owners: Sequence[str] = ()
+        self,
+        action: str,
+        resource: str,
+        context: Context | None = None,
+        owners: Sequence[str] = (),
+        resource_policy: Statements | None = None,
     ) -> Decision:
-        """Whether the caller may do `action` on the ARN `resource` ("*": an action that has none). Asks no database.
+        """Whether the caller may do `action` on the ARN `resource` ("*": an action that has none).
+
+        Asks the database only where a policy that speaks of the action has a condition on the resource's tags: one
+        query. ecs:cluster and ecs:service are told by the ARN; `context` gives the operation's further keys.
 
         `owners`: ARNs of what the resource belongs to beyond its own ARN (a task's service), for group scopes.
-        A deny anywhere wins; else the statements and every guard must allow.
+        `resource_policy`: statements of the resource's own policy, which may allow instead of the identity's.
+        A deny anywhere wins; else the policies and every guard must allow. See access.policy.evaluate.
         """
         if self.system:
             return _SYSTEM
+        return evaluate(
+            self.statements,
+            action,
+            resource,
+            self._facts(resource, context, owners),
+            owners,
+            guards=self.guards,
+            resource_policy=resource_policy,
+            principal=self.principal if resource_policy is not None else None,
+        )
+
+    def may_become(self, action: str, role_arn: str, trust: Statements, context: Context) -> Decision:
+        """Whether the caller may do `action` ("sts:AssumeRole") on a role whose trust policy is `trust`.
+
+        The trust policy must allow. Naming the caller or its role it does so alone; naming the account, the caller's
+        own policies must allow as well. Source: IAM User Guide, "How permissions to assume a role are decided".
+        """
+        own = self.may(action, role_arn, context)
+        if self.system or own.reason == "explicit-deny":
+            return own
         full = self.full_context(context)
-        decision = evaluate(self.statements, action, resource, full, owners)
-        if decision.reason == "explicit-deny":
-            return decision
-        for guard in self.guards:
-            guarded = evaluate(guard, action, resource, full, owners)
-            if not guarded.allowed and (decision.allowed or guarded.reason == "explicit-deny"):
-                decision = guarded
-            if guarded.reason == "explicit-deny":
-                return guarded
-        return decision
+        trusted = evaluate(
+            (), action, role_arn, full, guards=self.guards, resource_policy=trust, principal=self.principal
+        )
+        if trusted.allowed or trusted.reason == "explicit-deny":
+            return trusted
+        account = Principal(arn=here.names().account_root(), account=here.names().account)
+        by_account = evaluate((), action, role_arn, full, resource_policy=trust, principal=account)
+        return own if by_account.allowed else NOT_TRUSTED
+
+    def _facts(self, resource: str, context: Context | None, owners: Sequence[str]) -> LazyContext:
+        return LazyContext(
+            known=lambda: {**implied(resource, owners), **self.full_context(context)},
+            tags=lambda: tags_of(resource, owners),
+            service=resource.split(":", 3)[2] if resource.count(":") > 2 else "",
+        )
 
     def full_context(self, context: Context | None = None) -> dict[str, str | Sequence[str]]:
         """The condition keys of a request: the caller's, the time, and those given, which win over neither."""
@@ -164,6 +206,7 @@ def user_agent_of(request: HttpRequest | None) -> str:
 
 
 _SYSTEM = Decision(True, "allow")
+NOT_TRUSTED = Decision(False, "implicit-deny")
 
 
 def system_caller(name: str) -> Caller:

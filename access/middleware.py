@@ -12,8 +12,9 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
-from access.caller import ANONYMOUS, Caller
+from access.caller import ANONYMOUS, Caller, Face
 from access.models import User
+from access.switching import session_caller
 
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
@@ -21,7 +22,7 @@ Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 class AccessMiddleware:
     """Sets `request.request_id`, `request.source_ip` and `request.caller`; answers with X-Request-Id.
 
-    `request.caller` is made when first used: three queries then (session's user, groups, policies), none otherwise.
+    `request.caller` is made when first used: two queries then (the user, and what decides for it), none otherwise.
     Goes after AuthenticationMiddleware.
     """
 
@@ -55,10 +56,13 @@ def prepare(request: HttpRequest) -> None:
     request.caller = SimpleLazyObject(lambda: console_caller(request))  # type: ignore[attr-defined]
 
 
-def console_caller(request: HttpRequest) -> Caller:
-    """The session's user as a caller; nobody, who may do nothing, without one."""
+def console_caller(request: HttpRequest, face: Face = "console") -> Caller:
+    """The session's user as a caller, or the role it has switched to; nobody, who may do nothing, without one.
+
+    The one place where a browser's session becomes a caller, whichever face it calls.
+    """
     user = getattr(request, "user", None)
-    return Caller.for_user(user, face="console", request=request) if isinstance(user, User) else ANONYMOUS
+    return session_caller(request, user, face=face) if isinstance(user, User) else ANONYMOUS
 
 
 def source_ip(request: HttpRequest) -> str:

@@ -15,7 +15,7 @@ from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from access.registry import Caller
+from access.middleware import console_caller
 from console.live.hub import Listener, hub
 from console.live.topics import allowed
 
@@ -31,7 +31,7 @@ async def live(request: HttpRequest) -> HttpResponseBase:
     if not user.is_authenticated:
         return HttpResponse(status=401)
     topics = request.GET.getlist("topic")
-    kept = await sync_to_async(_allowed)(request, user, topics)
+    kept = await sync_to_async(_allowed)(request, topics)
     if topics and not kept:
         return HttpResponse(status=403)
     response = StreamingHttpResponse(stream(kept), content_type="text/event-stream")
@@ -40,8 +40,8 @@ async def live(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-def _allowed(request: HttpRequest, user: object, topics: list[str]) -> list[str]:
-    return allowed(Caller.for_user(user, face="console", request=request), topics)  # type: ignore[arg-type]
+def _allowed(request: HttpRequest, topics: list[str]) -> list[str]:
+    return allowed(console_caller(request), topics)
 
 
 async def stream(topics: list[str]) -> AsyncIterator[bytes]:

@@ -12,6 +12,7 @@ from rest_framework.serializers import ListField
 from rest_framework.views import APIView
 
 from access.caller import Caller
+from access.middleware import console_caller
 from access.models import User
 from console.rest.actions import Action, Endpoint
 from console.rest.fields import Request as Fields
@@ -54,9 +55,7 @@ class EndpointView(APIView):
             own = set(action.target.parameters)
             extra = {camel(name): value for name, value in found.items() if name not in own}
             params.update({name: value for name, value in found.items() if name in own})
-        assert isinstance(request.user, User)
-        caller = Caller.for_user(request.user, face="rest", request=request._request)
-        return action.run(caller, params, extra, request.build_absolute_uri())
+        return action.run(_caller_of(request), params, extra, request.build_absolute_uri())
 
     def _body(self, action: Action, request: Request) -> dict[str, Any]:
         if action.whole_body:
@@ -64,6 +63,14 @@ class EndpointView(APIView):
                 raise ValidationError({"non_field_errors": ["The body must be an object."]})
             return {action.whole_body: request.data}
         return _checked(self.fields[str(request.method)], request.data)
+
+
+def _caller_of(request: Request) -> Caller:
+    """A token is its user; a browser's session may have switched to a role."""
+    assert isinstance(request.user, User)
+    if request.auth is None:
+        return console_caller(request._request, face="rest")
+    return Caller.for_user(request.user, face="rest", request=request._request)
 
 
 def _checked(fields: type[Fields], data: Any) -> dict[str, Any]:
