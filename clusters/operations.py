@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from access.registry import Caller, operation, system_caller
-from base import clock, here, ids, jobs_by_name, live, outbox
+from base import clock, here, ids, jobs_by_name, live, outbox, outgoing
 from base.cipher import encrypt
 from base.errors import ClientError, InvalidParameter, ResourceInUse, invalid, invalid_fields, unsupported
 from base.installation import installation_id
@@ -28,6 +30,7 @@ from clusters.queries import (
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}$")
 _ATTRIBUTE_NAME = re.compile(r"^[A-Za-z0-9_./\\-]{1,128}$")
 FARGATE = "FARGATE"
+_LONGEST_URL = 500
 
 
 class ClusterContains(ClientError):
@@ -101,7 +104,13 @@ def delete_cluster(caller: Caller, *, cluster: str) -> Cluster:
 
 def _checked_url(url: str, tls: Mapping[str, str]) -> str:
     """An engine's address: a local unix socket, or tcp with client certificates. Clear TCP would be root for all."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise invalid("url", f"is no address: {error}") from None
+    if len(url) > _LONGEST_URL or not url.isprintable():
+        raise invalid("url", f"at most {_LONGEST_URL} printable characters")
     if parts.scheme in settings.SLIPWAY_EXTRA_ENGINE_SCHEMES:  # fake engines of tests and benchmarks
         return url
     if parts.scheme == "unix":
@@ -109,10 +118,18 @@ def _checked_url(url: str, tls: Mapping[str, str]) -> str:
             raise invalid("url", "a local engine is unix:///path/to/docker.sock")
         if any(tls.values()):
             raise invalid("tlsCertificate", "certificates are for tcp:// engines")
+        if Path(os.path.abspath(parts.path)).is_relative_to(settings.SLIPWAY_HOME):
+            raise invalid("url", "lies within Slipway's own home, where no engine listens")
         return url
     if parts.scheme == "tcp":
-        if not parts.hostname or not parts.port:
+        if not parts.hostname or not port:
             raise invalid("url", "a remote engine is tcp://host:port")
+        if parts.username or parts.path.strip("/") or parts.query or parts.fragment:
+            raise invalid("url", "a remote engine is tcp://host:port and nothing more")
+        try:
+            outgoing.check_host(parts.hostname)
+        except outgoing.ForbiddenAddress as error:
+            raise invalid("url", f"{error}: no engine is looked for there") from None
         missing = {
             name: "required for a tcp:// engine: whoever reaches it without is root there"
             for name, value in tls.items()

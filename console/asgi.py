@@ -6,6 +6,8 @@ import os
 
 from django.core.asgi import get_asgi_application
 
+from console.gate import Gate
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
-application = get_asgi_application()
+application = Gate(get_asgi_application())

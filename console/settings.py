@@ -79,8 +79,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "console.web.security.SecurityHeadersMiddleware",
     "console.web.assets.AssetsMiddleware",
-    "console.web.security.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -125,6 +125,12 @@ REDIS_URL: str = SLIPWAY_REDIS_URL or f"unix://{HOME.redis_socket}"
 # Without Redis a page still works, so its cache does not live there.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "slipway"}}
 
+# --- what a request may be ---------------------------------------------------------------------------
+# console/gate.py holds every body to it, whatever its type, before Django reads it.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+DATA_UPLOAD_MAX_NUMBER_FILES = 10
+
 # --- people and browsers --------------------------------------------------------------------------
 _public = urlsplit(SLIPWAY_URL)
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[]) or [
@@ -143,23 +149,32 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
-# Cookies are per host, not per port: the name keeps two installations on one host apart.
-SESSION_COOKIE_NAME = f"slipway_session_{SLIPWAY_PORT}"
-CSRF_COOKIE_NAME = f"slipway_csrf_{SLIPWAY_PORT}"
+# Behind TLS (SLIPWAY_URL says https) cookies never travel in clear and browsers remember to insist.
+BEHIND_TLS = _public.scheme == "https"
+# Cookies are per host, not per port: the name keeps two installations on one host apart. A browser takes a cookie named
+# __Host- over TLS only, for this very host and every path: no sibling host can plant one.
+_cookie = "__Host-slipway" if BEHIND_TLS else "slipway"
+SESSION_COOKIE_NAME = f"{_cookie}_session_{SLIPWAY_PORT}"
+CSRF_COOKIE_NAME = f"{_cookie}_csrf_{SLIPWAY_PORT}"
+LANGUAGE_COOKIE_NAME = f"slipway_language_{SLIPWAY_PORT}"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_SAVE_EVERY_REQUEST = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+# Readable on purpose: a script in the page that writes through REST sends it back as X-CSRFToken. It is no secret to
+# the page, whose forms hold the same token.
+CSRF_COOKIE_HTTPONLY = False
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "console.web.errors.csrf_failure"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
-# Behind TLS (SLIPWAY_URL says https) cookies never travel in clear and browsers remember to insist.
-BEHIND_TLS = _public.scheme == "https"
 SESSION_COOKIE_SECURE = BEHIND_TLS
 CSRF_COOKIE_SECURE = BEHIND_TLS
+LANGUAGE_COOKIE_SECURE = BEHIND_TLS
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 # TLS ends at the operator's proxy; its word is taken only when the operator said that there is one.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
@@ -186,6 +201,12 @@ STORAGES = {
 }
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
+# Networks, beside those that never are, to which nothing is connected that people name: base/outgoing.py.
+SLIPWAY_OUTGOING_REFUSED: list[str] = env.list("SLIPWAY_OUTGOING_REFUSED", default=[])
+# Rate limits, counted in Redis over all web processes: against a script that has lost its head, and against guessing.
+SLIPWAY_REST_PER_MINUTE: int = env.int("SLIPWAY_REST_PER_MINUTE", default=1200)  # of one identity
+SLIPWAY_BAD_TOKENS_PER_MINUTE: int = env.int("SLIPWAY_BAD_TOKENS_PER_MINUTE", default=30)  # from one address
+
 # --- REST ----------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -198,9 +219,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "console.rest.errors.handle",
-    # Per identity and per web process: against a script that has lost its head, not a quota.
-    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"user": "1200/min"},
+    "DEFAULT_THROTTLE_CLASSES": ["console.rest.throttling.IdentityThrottle"],
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Slipway",

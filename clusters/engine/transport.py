@@ -20,11 +20,12 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import requests
-import requests.adapters
 import urllib3.exceptions
 from docker import APIClient
 from docker.errors import DockerException
 from docker.tls import TLSConfig
+
+from base.outgoing import PinnedAdapter
 
 from .errors import EngineBusy, EngineError, EngineTimeout, EngineUnavailable, InvalidRequest
 from .refusals import general_refusal
@@ -54,8 +55,9 @@ class Timeouts:
     read: float = 60.0
 
 
-class _KeepAliveAdapter(requests.adapters.HTTPAdapter):
-    """TCP keep-alive, so that an event stream to a host that vanished ends within about a minute."""
+class _KeepAliveAdapter(PinnedAdapter):
+    """To addresses that may be connected to; with TCP keep-alive, so that an event stream to a host that vanished ends
+    within about a minute."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         kwargs["socket_options"] = [
@@ -317,7 +319,8 @@ def _message(reply: requests.Response) -> str:
     try:
         found = reply.json()["message"]
     except (ValueError, KeyError, TypeError):
-        found = reply.text
+        # Whatever else answers at an address that somebody typed is not repeated to them.
+        found = ""
     return str(found).strip() or f"HTTP {reply.status_code}"
 
 
@@ -326,7 +329,7 @@ def _malformed(where: str) -> Iterator[None]:
     try:
         yield
     except (ValueError, KeyError, TypeError) as error:
-        raise EngineUnavailable(f"What answers at {where} is not a Docker Engine: {error}") from error
+        raise EngineUnavailable(f"What answers at {where} is not a Docker Engine.") from error
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from access.models import User
 from access.tokens import authenticate
+from console.rest.throttling import note_bad_token, refuse_guessing
 
 _SCHEME = b"bearer"
 
@@ -21,8 +22,10 @@ class BearerAuthentication(BaseAuthentication):
             return None
         if len(parts) != 2:
             raise AuthenticationFailed("The Authorization header is not of the form: Bearer <token>.")
+        refuse_guessing(request)
         user = authenticate(parts[1].decode("latin-1"))
         if user is None:
+            note_bad_token(request)
             raise AuthenticationFailed(
                 "The token is unknown, expired or revoked, or its user is deactivated."
             )

@@ -13,12 +13,15 @@ import socket
 
 import uvicorn
 
+from console.run.http import BoundedProtocol
+
 
 def config(host: str = "127.0.0.1", port: int = 8000) -> uvicorn.Config:
     return uvicorn.Config(
         "console.asgi:application",
         host=host,
         port=port,
+        http=BoundedProtocol,
         lifespan="off",
         access_log=False,
         log_config=None,  # Django's logging, set up with the application

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -14,8 +15,10 @@ from django.utils.translation import gettext as _
 
 from base.errors import AccessDenied, OperationError
 from base.ids import hex_id
+from console.refusals import plain
 
 log = logging.getLogger(__name__)
+_REST = "/api/"
 
 
 def refusal(request: HttpRequest, error: OperationError) -> HttpResponse:
@@ -32,6 +35,12 @@ def refusal(request: HttpRequest, error: OperationError) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if isinstance(exception, RequestDataTooBig):
+        return _page(request, 413, _title(413), _("What was sent is larger than is taken here."))
+    if request.path_info.startswith(_REST):
+        return _rest(
+            request, 400, "BadRequestException", "The request makes no sense here: its Host, or its form."
+        )
     return _page(request, 400, _title(400), _("The browser sent something that makes no sense here."))
 
 
@@ -66,6 +75,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """Rendered without anything that could fail in turn. The reference is in the log beside the traceback."""
     reference = getattr(request, "request_id", "") or hex_id()
     log.error("page failed: reference %s, %s", reference, request.path)
+    if request.path_info.startswith(_REST):
+        return _rest(
+            request, 500, "InternalFailure", "Slipway failed while answering. The log has the request id."
+        )
     message = _(
         "Slipway failed while making this page. Whatever you asked for has either happened as a whole or not at all: "
         "look before you try again."
@@ -100,10 +113,17 @@ def _page(
     return response
 
 
+def _rest(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    return plain(status, code, message, getattr(request, "request_id", ""))
+
+
 def _back(request: HttpRequest) -> str:
     """The page that was left, if it is one of ours."""
     referer = request.headers.get("Referer", "")
-    own = request.build_absolute_uri("/")
+    try:
+        own = request.build_absolute_uri("/")
+    except DisallowedHost:  # which may be the very thing that this page is about
+        return ""
     return f"/{referer.removeprefix(own)}" if referer.startswith(own) else ""
 
 
@@ -118,6 +138,7 @@ def _title(status: int) -> str:
         403: _("You may not do this"),
         404: _("Not found"),
         409: _("Something else is in the way"),
+        413: _("Too large"),
         429: _("Too many requests"),
         500: _("Something went wrong on our side"),
     }.get(status, _("This request cannot be carried out"))

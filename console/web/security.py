@@ -1,4 +1,5 @@
-"""The Content-Security-Policy header: everything from ourselves, no inline script, no other host."""
+"""The headers that tell a browser what a page of ours may do: everything from ourselves, no inline script, no other
+host, no frame around it. Django's SecurityMiddleware adds HSTS, nosniff, Referrer-Policy and the opener policy."""
 
 from __future__ import annotations
 
@@ -22,6 +23,17 @@ _DIRECTIVES = {
     "form-action": "'self'",
     "frame-ancestors": "'none'",
 }
+# Passkeys and the clipboard are used, by our own pages only; nothing else of the machine is.
+_FEATURES = (
+    *(f"{name}=()" for name in ("accelerometer", "autoplay", "camera", "display-capture", "fullscreen")),
+    *(f"{name}=()" for name in ("geolocation", "gyroscope", "magnetometer", "microphone", "midi", "payment")),
+    *(f"{name}=()" for name in ("screen-wake-lock", "serial", "usb", "xr-spatial-tracking")),
+    *(
+        f"{name}=(self)"
+        for name in ("clipboard-write", "publickey-credentials-get", "publickey-credentials-create")
+    ),
+)
+PERMISSIONS_POLICY = ", ".join(_FEATURES)
 
 
 def content_security_policy(style_nonce: str = "") -> str:
@@ -32,8 +44,8 @@ def content_security_policy(style_nonce: str = "") -> str:
     return "; ".join(f"{name} {value}" for name, value in directives.items())
 
 
-class ContentSecurityPolicyMiddleware:
-    """Adds the policy to every response that has none. A template may use `{{ request.csp_nonce }}` on a
+class SecurityHeadersMiddleware:
+    """Adds the policies to every response that has none. A template may use `{{ request.csp_nonce }}` on a
     `<style>` or `<link>`; only then does the header carry the nonce."""
 
     sync_capable = True
@@ -56,14 +68,17 @@ class ContentSecurityPolicyMiddleware:
         request.csp_nonce = SimpleLazyObject(nonce)  # type: ignore[attr-defined]
         response = self.get_response(request)
         if isinstance(response, HttpResponseBase):
-            return _with_policy(response, used)
+            return _with_policies(response, used)
 
         async def finish() -> HttpResponseBase:
-            return _with_policy(await response, used)
+            return _with_policies(await response, used)
 
         return finish()
 
 
-def _with_policy(response: HttpResponseBase, used: list[str]) -> HttpResponseBase:
-    response.headers.setdefault("Content-Security-Policy", content_security_policy(used[0] if used else ""))
+def _with_policies(response: HttpResponseBase, used: list[str]) -> HttpResponseBase:
+    headers = response.headers
+    headers.setdefault("Content-Security-Policy", content_security_policy(used[0] if used else ""))
+    headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
+    headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
     return response

@@ -24,18 +24,7 @@ class WebServer(Installation):
     def spawn(self) -> None:
         with self.output.open("a") as output:
             self.process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "uvicorn", "console.asgi:application"),
-                    *(
-                        "--host",
-                        "127.0.0.1",
-                        "--port",
-                        str(self.port),
-                        "--lifespan",
-                        "off",
-                        "--no-access-log",
-                    ),
-                ],
+                [sys.executable, "-m", "console.run.web", "--port", str(self.port)],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.core.cache import cache
 from rest_framework.test import APIClient
 
 from access.models import Group, Policy, Token, User
 from access.setup import ensure_ready_made
 from access.tokens import digest_of
+from base import rates
 from clusters.operations import ensure_defaults
 from tests import factories
 from tests.factories import World
@@ -20,9 +20,9 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture(autouse=True)
 def _no_throttle_left_over() -> Iterator[None]:
-    cache.clear()
+    rates.forget()
     yield
-    cache.clear()
+    rates.forget()
 
 
 def make_user(username: str, *groups: str, statements: list[dict[str, Any]] | None = None) -> User:
@@ -82,7 +82,7 @@ def world(db: None) -> World:
 def rows() -> dict[str, list[dict[str, Any]]]:
     """Every row of every table but the audit trail (and a token's last use), to be compared."""
     found = {}
-    for app in ("base", "access", "telemetry", "clusters", "services"):
+    for app in ("base", "access", "telemetry", "vault", "clusters", "services"):
         for model in apps.get_app_config(app).get_models():
             if model.__name__ in ("AuditRecord", "Token"):
                 continue

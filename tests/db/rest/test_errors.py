@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from django.conf import settings
 from rest_framework.test import APIClient
-from rest_framework.throttling import UserRateThrottle
 
 from access.models import AuditRecord
 from base.errors import Throttled
@@ -166,12 +166,33 @@ def test_a_failure_is_told_without_its_inside_and_nothing_happened(
 def test_too_many_requests_of_one_identity(
     root: APIClient, reader: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(UserRateThrottle, "THROTTLE_RATES", {"user": "2/min"})
+    monkeypatch.setattr(settings, "SLIPWAY_REST_PER_MINUTE", 2)
     assert [root.get(CLUSTERS).status_code for _ in range(2)] == [200, 200]
     response = root.get(CLUSTERS)
     error_of(response, 429, "ThrottlingException")
     assert 0 < int(response["Retry-After"]) <= 60
     assert reader.get(CLUSTERS).status_code == 200
+
+
+def test_guessing_tokens_is_slowed_down_for_good_ones_too(
+    root: APIClient, reader: APIClient, nobody: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "SLIPWAY_BAD_TOKENS_PER_MINUTE", 3)
+    nobody.credentials(HTTP_AUTHORIZATION="Bearer slp_guess")
+    for _ in range(3):
+        error_of(nobody.get(CLUSTERS), 401, "UnrecognizedClientException")
+    error_of(nobody.get(CLUSTERS), 429, "ThrottlingException")
+    # Else the one good guess would be told from the others.
+    error_of(root.get(CLUSTERS), 429, "ThrottlingException")
+    assert reader.get(CLUSTERS, REMOTE_ADDR="10.9.8.7").status_code == 200
+
+
+@pytest.mark.parametrize("path", [CLUSTERS, "/api/v1/nowhere", "/api/"])
+def test_a_wrong_host_is_told_in_the_same_body(path: str, root: APIClient, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["slipway.example.org"]
+    response = root.get(path, HTTP_HOST="evil.example.org")
+    assert error_of(response, 400, "BadRequestException")["requestId"]
+    assert "evil" not in response.content.decode()
 
 
 def test_the_domains_own_throttling_says_when_to_come_back(
