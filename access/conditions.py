@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Literal
 
-from access.matching import VARIABLE, Context, Template, compile_patterns, has_variable, template
+from access.matching import VARIABLE, Context, Template, compile_patterns, has_variable, keys_in, template
 
 Quantifier = Literal["", "any", "all"]
 Test = Callable[[str, Context], bool]
@@ -41,6 +41,13 @@ class Condition:
     negated: bool
     if_exists: bool
     quantifier: Quantifier
+    variables: bool = False
+    """Whether `${...}` in its values stands for values of the request."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every key it asks about, lower-case: its own, and those of the variables in its values."""
+        return frozenset((self.key, *(keys_in(self.values) if self.variables else ())))
 
     def holds(self, context: Context) -> bool:
         raw = context.get(self.key)
@@ -106,7 +113,7 @@ def _compile(written: str, key: str, raw: object, variables: bool) -> Condition:
     make, negated = _OPERATORS[operator]
     values = _strings(raw)
     test = make(values, variables)
-    return Condition(written, operator, key.lower(), values, test, negated, if_exists, quantifier)
+    return Condition(written, operator, key.lower(), values, test, negated, if_exists, quantifier, variables)
 
 
 def _strings(raw: object) -> tuple[str, ...]:

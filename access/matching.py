@@ -8,12 +8,14 @@ time of a match grows with the text times the pattern, whoever wrote them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 Value = str | Sequence[str]
 Context = Mapping[str, Value]
+RESOURCE_TAG = "resourcetag/"
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _DEFAULT = re.compile(r"^\s*([^,\s]+)\s*,\s*'([^']*)'\s*$")
@@ -147,8 +149,66 @@ def has_variable(pattern: str) -> bool:
     return "${" in pattern
 
 
+class LazyContext(Mapping[str, Value]):
+    """Condition keys found out only when a condition asks: most decisions ask for none. Any case of a key will do.
+
+    `known` gives the keys of the request. `tags` gives the resource's tags, asked for only by a condition or variable
+    that names one: aws:ResourceTag/x, or SERVICE:ResourceTag/x of the resource's own service.
+    """
+
+    __slots__ = ("_found", "_known", "_service", "_tags", "_tags_found")
+
+    def __init__(
+        self, known: Callable[[], Context], tags: Callable[[], Mapping[str, str]], service: str
+    ) -> None:
+        self._known = known
+        self._tags = tags
+        self._service = service.lower()
+        self._found: dict[str, Value] | None = None
+        self._tags_found: dict[str, str] | None = None
+
+    def __getitem__(self, key: str) -> Value:
+        lowered = key.lower()
+        if self._found is None:
+            self._found = {name.lower(): value for name, value in self._known().items()}
+        if lowered in self._found:
+            return self._found[lowered]
+        service, _, rest = lowered.partition(":")
+        if rest.startswith(RESOURCE_TAG) and service in ("aws", self._service):
+            return self._all_tags()[rest.removeprefix(RESOURCE_TAG)]
+        raise KeyError(key)
+
+    def _all_tags(self) -> dict[str, str]:
+        if self._tags_found is None:
+            # Of keys that differ in case alone, the first in order counts: here as in the lists' SQL.
+            pairs = sorted(self._tags().items(), reverse=True)
+            self._tags_found = {fold_tag(name): value for name, value in pairs}
+        return self._tags_found
+
+    def __iter__(self) -> Iterator[str]:
+        self.get("")  # find out what is known
+        yield from self._found or {}
+        yield from (f"aws:{RESOURCE_TAG}{name}" for name in self._all_tags())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def keys_in(patterns: Iterable[str]) -> frozenset[str]:
+    """The keys, lower-case, of the policy variables in some patterns."""
+    parts = (part for pattern in patterns for part in template(pattern, variables=True).parts)
+    return frozenset(part.key for part in parts if isinstance(part, Variable))
+
+
+def fold_tag(key: str) -> str:
+    """A tag's key as condition keys are compared: case is ignored for A to Z alone, as databases do."""
+    return key.translate(_LOWER)
+
+
 def fold(context: Context | None) -> Context:
     """The context with lower-case keys: condition keys are case-insensitive."""
+    if isinstance(context, LazyContext):
+        return context
     return {key.lower(): value for key, value in (context or {}).items()}
 
 

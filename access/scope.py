@@ -10,20 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from access.implied import IN_CLUSTER, IN_SERVICE
 from access.matching import Context, Matcher, compile_patterns
 from access.policy import is_read
 
-_IN_CLUSTER = (
-    "service",
-    "task",
-    "task-set",
-    "container",
-    "container-instance",
-    "service-deployment",
-    "service-revision",
-)
-_IN_SERVICE = ("service-deployment", "service-revision", "task-set")
-_CLUSTERED = {"cluster", *_IN_CLUSTER}
 _LISTING = "*"
 """The resource of an action that has none, such as ecs:ListClusters."""
 
@@ -49,7 +39,7 @@ class GroupScope:
 
     def _cluster_inside(self, resource: str, context: Callable[[], Context]) -> bool:
         """A task definition belongs to no cluster: running it in one needs that cluster in the scope as well."""
-        if _kind(resource) in _CLUSTERED:
+        if _kind(resource) != "task-definition":
             return True
         cluster = context().get("ecs:cluster")
         return not isinstance(cluster, str) or self._inside(cluster)
@@ -77,9 +67,9 @@ def widen(pattern: str) -> list[str]:
     head, resource = _parts(pattern)
     kind, _, rest = resource.partition("/")
     if kind == "cluster" and rest:
-        return [pattern, *(f"{head}{inner}/{rest}/*" for inner in _IN_CLUSTER)]
+        return [pattern, *(f"{head}{inner}/{rest}/*" for inner in IN_CLUSTER)]
     if kind == "service" and rest:
-        return [pattern, *(f"{head}{inner}/{rest}/*" for inner in _IN_SERVICE)]
+        return [pattern, *(f"{head}{inner}/{rest}/*" for inner in IN_SERVICE)]
     return [pattern]
 
 
@@ -91,7 +81,7 @@ def _cluster_of(pattern: str) -> str | None:
     head, resource = _parts(pattern)
     kind, _, rest = resource.partition("/")
     cluster, _, name = rest.partition("/")
-    return f"{head}cluster/{cluster}" if kind in _IN_CLUSTER and cluster and name else None
+    return f"{head}cluster/{cluster}" if kind in IN_CLUSTER and cluster and name else None
 
 
 def _parts(pattern: str) -> tuple[str, str]:

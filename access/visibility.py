@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from django.db import connections, models
 from django.db.models import Q
 
 from access.caller import Caller
-from access.matching import Context, Matcher, expand, fold
+from access.conditions import Condition
+from access.matching import Context, Matcher, expand, fold, keys_in
 from access.policy import Statement, is_read
+from access.row_conditions import RowKeys
 from access.scope import GroupScope
 
 M = TypeVar("M", bound=models.Model)
 
 # Condition keys that speak of the row or the request rather than of the caller: what a list cannot know beforehand.
-_UNKNOWABLE = ("ecs:", "slipway:", "aws:resourcetag/", "aws:requesttag/", "aws:tagkeys")
+_OF_THE_ROW = ("ecs:", "slipway:", "aws:requesttag/", "aws:tagkeys")
 
 _EVERY = Q()
 _NONE = Q(pk__in=())
@@ -30,41 +32,35 @@ def visible(
     *,
     owner_fields: Sequence[str] = (),
     context: Context | None = None,
+    row_keys: Mapping[str, str] | None = None,
 ) -> models.QuerySet[M]:
     """The rows on which `caller` may do `action` ("ecs:DescribeServices"), filtered in SQL.
 
     `arn_field` is the column with a row's ARN; `owner_fields` those with the ARNs of what it belongs to and its own
     does not tell ("service__arn" of a task). `context`: condition keys that are the same for every row of the list.
-    A condition on a key that only each row could tell hides the row, whether the statement allows or denies.
+    `row_keys`: condition keys that a column tells ({"ecs:cluster": "cluster__arn"}). Conditions on the resource's tags
+    are looked up in the model's `tags`. A condition on what no column tells hides the row, whether it allows or denies.
     """
     if caller.system:
         return queryset
-    known = fold(caller.full_context(context))
     build = _Builder(
-        arn_field, tuple(owner_fields), known, connections[queryset.db].vendor == "sqlite", action
+        queryset,
+        arn_field,
+        tuple(owner_fields),
+        fold(caller.full_context(context)),
+        action,
+        RowKeys(dict(row_keys or {}), _tags_of(queryset.model), action.partition(":")[0].lower()),
     )
-    for statements in (caller.statements, *caller.guards):
-        queryset = _allowed_by(statements, queryset, build, action)
-    return queryset
+    filters = [build.allowed_by(statements) for statements in (caller.statements, *caller.guards)]
+    if any(one is _NONE for one in filters):
+        return queryset.none()
+    wanted = [one for one in filters if one is not _EVERY]
+    return queryset.alias(**build.keys.aliases).filter(*wanted) if wanted else queryset
 
 
-def _allowed_by(
-    statements: Iterable[Statement], queryset: models.QuerySet[M], build: _Builder, action: str
-) -> models.QuerySet[M]:
-    allowed = _NONE
-    for statement in statements:
-        if not statement.matches_action(action):
-            continue
-        if statement.effect == "Deny" and build.may_apply(statement):
-            denied = build.rows(statement)
-            if denied is _EVERY:  # exclude() of an empty Q excludes nothing
-                return queryset.none()
-            queryset = queryset.exclude(denied)
-        elif statement.effect == "Allow" and build.applies(statement):
-            allowed = _either(allowed, build.rows(statement))
-    if allowed is _EVERY:
-        return queryset
-    return queryset.none() if allowed is _NONE else queryset.filter(allowed)
+def _tags_of(model: type[models.Model]) -> str:
+    fields = {one.name: one for one in model._meta.get_fields()}
+    return "tags" if isinstance(fields.get("tags"), models.JSONField) else ""
 
 
 def _either(one: Q, other: Q) -> Q:
@@ -91,22 +87,64 @@ def _negated(one: Q) -> Q:
 
 class _Builder:
     def __init__(
-        self, arn_field: str, owner_fields: tuple[str, ...], context: Context, sqlite: bool, action: str
+        self,
+        queryset: models.QuerySet[Any],
+        arn_field: str,
+        owner_fields: tuple[str, ...],
+        context: Context,
+        action: str,
+        keys: RowKeys,
     ) -> None:
+        self.queryset = queryset
         self.arn_field = arn_field
         self.owner_fields = owner_fields
         self.context = context
-        self.sqlite = sqlite
+        self.sqlite = connections[queryset.db].vendor == "sqlite"
         self.action = action
+        self.keys = keys
+
+    def allowed_by(self, statements: Iterable[Statement]) -> Q:
+        """The rows that some statement allows and none denies."""
+        allowed, denied = _NONE, _NONE
+        for statement in statements:
+            if not statement.matches_action(self.action):
+                continue
+            found = self.rows(statement)
+            if statement.effect == "Deny":
+                denied = _either(denied, found)
+            else:
+                allowed = _either(allowed, found)
+        return _both(allowed, _negated(denied))
 
     def rows(self, statement: Statement) -> Q:
-        """The rows a statement speaks of."""
+        """The rows a statement speaks of. Where SQL cannot tell: none for an Allow, every one for a Deny."""
+        untold = _EVERY if statement.effect == "Deny" else _NONE
         found = self.matching(statement.resources, self.arn_field)
         if statement.not_resource:
             found = _negated(found)
+        if any(self._of_the_row(key) for key in keys_in(statement.resources.variable)):
+            found = untold
         if isinstance(statement.scope, GroupScope):
             found = _both(found, self.inside(statement.scope))
+        for condition in statement.conditions:
+            if found is _NONE:
+                return found
+            found = _both(found, self.holding(condition, untold))
         return found
+
+    def holding(self, condition: Condition, untold: Q) -> Q:
+        """The rows on which a condition holds."""
+        asked = [key for key in condition.keys if self._of_the_row(key)]
+        if not asked:
+            return _EVERY if condition.holds(self.context) else _NONE
+        if asked != [condition.key] or not self.keys.tells(condition.key):
+            return untold
+        found = self.keys.rows(condition, self.context, self.queryset)
+        return untold if found is None else found
+
+    def _of_the_row(self, key: str) -> bool:
+        """Whether only each row could tell this key."""
+        return key not in self.context and (key.startswith(_OF_THE_ROW) or ":resourcetag/" in key)
 
     def inside(self, scope: GroupScope) -> Q:
         found = self.matching(scope.inside, self.arn_field)
@@ -137,14 +175,3 @@ class _Builder:
             return Q(**{f"{field}__startswith": prefix})
         after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
         return Q(**{f"{field}__gte": prefix, f"{field}__lt": after})
-
-    def applies(self, statement: Statement) -> bool:
-        """Whether an Allow's conditions surely hold."""
-        return all(not self._unknown(c.key) and c.holds(self.context) for c in statement.conditions)
-
-    def may_apply(self, statement: Statement) -> bool:
-        """Whether a Deny's conditions may hold."""
-        return all(self._unknown(c.key) or c.holds(self.context) for c in statement.conditions)
-
-    def _unknown(self, key: str) -> bool:
-        return key.startswith(_UNKNOWABLE) and key not in self.context
