@@ -23,7 +23,7 @@ IN_SERVICE = ("service-deployment", "service-revision", "task-set")
 def implied(resource: str, owners: Sequence[str] = ()) -> Context:
     """ecs:cluster and ecs:service of a resource, from its ARN, or else from those of what it belongs to.
 
-    A cluster is its own ecs:cluster, a service its own ecs:service. A task definition is in no cluster, whoever runs it.
+    A cluster is its own ecs:cluster, a service its own ecs:service. A task definition is in no cluster.
     """
     if ":task-definition/" in resource:
         return {}

@@ -194,6 +194,30 @@ class LazyContext(Mapping[str, Value]):
         return sum(1 for _ in self)
 
 
+class Deferred(Mapping[str, Value]):
+    """Condition keys that cost a look at the database: found out when they are asked for, once."""
+
+    __slots__ = ("_find", "_found")
+
+    def __init__(self, find: Callable[[], Context]) -> None:
+        self._find = find
+        self._found: Context | None = None
+
+    def _all(self) -> Context:
+        if self._found is None:
+            self._found = self._find()
+        return self._found
+
+    def __getitem__(self, key: str) -> Value:
+        return self._all()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+
 def keys_in(patterns: Iterable[str]) -> frozenset[str]:
     """The keys, lower-case, of the policy variables in some patterns."""
     parts = (part for pattern in patterns for part in template(pattern, variables=True).parts)

@@ -25,6 +25,7 @@ from access import audit, records
 from access.audit_models import AuditRecord
 from access.caller import Caller, system_caller
 from access.policy import Context, Decision
+from access.request_tags import request_tags
 from base.errors import AccessDenied, InvalidParameter, OperationError
 
 __all__ = [
@@ -260,7 +261,10 @@ def _authorize(op: Operation, caller: Caller, params: Params) -> list[Need]:
 def _own_needs(op: Operation, params: Params) -> list[Need]:
     found = op.resource if isinstance(op.resource, str) else op.resource(params)
     resources = [found] if isinstance(found, str) else list(found)
-    context = op.context(params) if op.context is not None else {}
+    context = request_tags(params)
+    if op.context is not None:
+        given = op.context(params)
+        context = {**context, **given} if context else given
     owners = tuple(op.owners(params)) if op.owners is not None else ()
     return [Need(op.action, resource, context, owners) for resource in resources]
 
