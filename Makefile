@@ -12,7 +12,7 @@ ON_POSTGRES := $(BIN)/python scripts/with_postgres.py
 TYPED := base access telemetry vault clusters services console scripts manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo doctor lint format test test-full
+.PHONY: help setup setup-dev run demo doctor lint security format test test-full
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,12 +32,16 @@ demo: ## Deploy the sample application into the running Slipway
 doctor: ## Say what is wrong with this machine and how to mend it
 	@$(PYTHON) -m console.doctor
 
-lint: setup-dev ## Style, types, layers, migrations
+lint: setup-dev ## Style, types, layers, migrations, Bandit, check --deploy
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(TYPED)
 	$(BIN)/lint-imports --no-logo
 	DJANGO_SETTINGS_MODULE=console.settings_test $(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python scripts/security.py
+
+security: setup-dev ## Bandit, check --deploy and pip-audit, held to docs/security-checks.md
+	$(BIN)/python scripts/security.py --audit
 
 format: setup-dev ## Lay the code out
 	$(BIN)/ruff check --fix .
