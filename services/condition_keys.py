@@ -1,0 +1,101 @@
+"""Condition keys of ECS's requests beyond what an ARN tells: task definition, its size and power, the desired count.
+
+Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon Elastic Container Service".
+slipway:desired-count is ours: UpdateService both deploys and scales, and this tells which (it is missing where the
+call leaves the count as it is).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from access.matching import Context, Deferred
+from access.registry import Need, Params
+from access.request_tags import request_tags
+from base import here
+from base.errors import OperationError
+from clusters.queries import cluster_name
+from services.lookup import cluster_of_service, find_definition, find_revision, find_service
+from services.models import TaskDefinition
+from services.taskdef.errors import InvalidDocument
+from services.taskdef.resources import resources
+from services.taskdef.validate import validate
+
+
+def of_service(params: Params) -> Context:
+    """Of CreateService and UpdateService."""
+    name = params.get("service") or params.get("service_name") or ""
+
+    def find() -> Context:
+        count = params.get("desired_count")
+        return {
+            "ecs:cluster": here.cluster_arn(cluster_of_service(name, params["cluster"])),
+            **({} if count is None else {"slipway:desired-count": str(count)}),
+            **_of_definition(_definition_to_run(params)),
+        }
+
+    return Deferred(find)
+
+
+def of_task(params: Params) -> Context:
+    """Of RunTask."""
+
+    def find() -> Context:
+        cluster = here.cluster_arn(cluster_name(params["cluster"]))
+        return {"ecs:cluster": cluster, **_of_definition(_definition_to_run(params))}
+
+    return Deferred(find)
+
+
+def of_document(params: Params) -> Context:
+    """Of RegisterTaskDefinition: from the document itself, which nobody has checked yet."""
+    document = params["document"]
+    if not isinstance(document, Mapping):
+        return {}
+
+    def find() -> Context:
+        try:
+            normal = validate(document)
+        except InvalidDocument:
+            return {}  # the operation itself refuses it
+        return {**_of_text(normal), **request_tags({"tags": normal.get("tags")})}
+
+    return Deferred(find)
+
+
+def tagging_need(action: str, resource: str, tags: object) -> Iterator[Need]:
+    """Tags given on creation need ecs:TagResource as well, with ecs:CreateAction naming what creates ("RunTask").
+
+    Else whoever may create could give what he creates the tags by which others decide.
+    """
+    keys = request_tags({"tags": tags})
+    if keys:
+        yield Need("ecs:TagResource", resource, {**keys, "ecs:CreateAction": action})
+
+
+def _definition_to_run(params: Params) -> TaskDefinition | None:
+    try:
+        if params.get("task_definition"):
+            return find_definition(params["task_definition"])
+        if params.get("from_revision"):
+            service = find_service(params["service"], params["cluster"])
+            return find_revision(service, params["from_revision"]).task_definition
+    except OperationError:
+        return None  # the operation itself says so, to whoever may hear it
+    return None
+
+
+def _of_definition(row: TaskDefinition | None) -> dict[str, str]:
+    return {} if row is None else {"ecs:task-definition": row.arn, **_of_text(row.document)}
+
+
+def _of_text(document: Mapping[str, Any]) -> dict[str, str]:
+    """Of a normalised document: CPU units, MiB, and whether any container is privileged."""
+    size = resources(document)
+    privileged = any(container.get("privileged") for container in document["containerDefinitions"])
+    return {
+        "ecs:task-cpu": str(size.cpu),
+        "ecs:task-memory": str(size.memory),
+        "ecs:privileged": "true" if privileged else "false",
+    }
