@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from access import audit
@@ -28,6 +29,15 @@ from vault.versions import ResourceExists, add_version, checked_value, move_stag
 
 SHORTEST_RECOVERY, LONGEST_RECOVERY = 7, 30  # days
 _VALUES = ("secret_string", "secret_binary")
+
+
+@dataclass(frozen=True)
+class DeletedSecret:
+    """`deletion_date`: when it is gone, or has gone, for good."""
+
+    arn: str
+    name: str
+    deletion_date: datetime
 
 
 def _new_arn(params: Mapping[str, Any]) -> str:
@@ -171,7 +181,7 @@ def delete_secret(
     secret_id: str,
     recovery_window_in_days: int | None = None,
     force_delete_without_recovery: bool = False,
-) -> Secret:
+) -> DeletedSecret:
     """Mark a secret for deletion: its values can be read no more, and after the recovery window it is gone. Until then
     it can be restored. `force_delete_without_recovery` removes it at once, for good.
     """
@@ -188,15 +198,14 @@ def delete_secret(
     live.publish(*secret_topics(row))
     if force_delete_without_recovery:
         audit.note_change("status", "present", "deleted")
-        row.deleted_at = row.purge_at = clock.now()
-        Secret.objects.filter(pk=row.pk).delete()
-        return row
+        row.delete()
+        return DeletedSecret(row.arn, row.name, clock.now())
     if row.deleted_at is None:
         row.deleted_at = clock.now()
         row.purge_at = row.deleted_at + timedelta(days=days)
         row.save(update_fields=["deleted_at", "purge_at"])
         audit.note_change("deletionDate", None, row.purge_at)
-    return row
+    return DeletedSecret(row.arn, row.name, row.purge_at or clock.now())
 
 
 @operation("secretsmanager:RestoreSecret", resource=secret_arn_of, context=secret_context, writes=True)

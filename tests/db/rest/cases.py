@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from access.models import Group, Policy, Token, User
+from access.registry import system_caller
 from base import here
 from services.models import TaskDefinition
 from tests import factories
 from tests.factories import World
+from vault.models import SecretVersion
+from vault.operations import create_secret, delete_secret
+from vault.parameter_operations import put_parameter
 
 DOCUMENT = {
     "family": "api",
@@ -70,8 +74,22 @@ READS = [
         "groups/team",
         "policies",
         "policies/mine",
+        "secrets",
+        "secret?secretId=shop/db",
+        "secret/versions?secretId=shop/db&includeDeprecated=true",
+        "parameters",
+        "parameters?path=/shop&type=String",
+        "parameter?name=/shop/level",
         "audit",
     )
+]
+# Reads of values: refused to who may only look, and recorded, like writes.
+VALUES = [
+    Case("GET", "secret/value?secretId=shop/db", 200),
+    Case("GET", "parameter/value?name=/shop/level", 200),
+    Case("GET", "parameters/values?names=/shop/level&names=/shop/none&withDecryption=true", 200),
+    Case("GET", "parameters/below?path=/shop&recursive=true", 200),
+    Case("GET", "parameter/history?name=/shop/level", 200),
 ]
 WRITES = [
     Case("POST", "clusters", 201, {"clusterName": "blue"}, {"clusterName": "no spaces"}, "clusterName"),
@@ -194,6 +212,60 @@ WRITES = [
         "document.Statement[0].Effect",
     ),
     Case("DELETE", "policies/free", 204),
+    Case(
+        "POST",
+        "secrets",
+        201,
+        {"name": "new/db", "secretString": "one", "tags": {"team": "shop"}},
+        {"name": "no spaces"},
+        "name",
+    ),
+    Case(
+        "PATCH",
+        "secret",
+        200,
+        {"secretId": "shop/db", "description": "The database"},
+        {"secretId": "shop/db", "secretBinary": "!"},
+        "secretBinary",
+    ),
+    Case("DELETE", "secret?secretId=shop/db&recoveryWindowInDays=7", 200),
+    Case("DELETE", "secret?secretId=shop/db&forceDeleteWithoutRecovery=true", 200),
+    Case(
+        "PUT", "secret/value", 200, {"secretId": "shop/db", "secretString": "two"},
+        {"secretId": "shop/db"}, "secretString",
+    ),
+    Case(
+        "PUT",
+        "secret/stage",
+        200,
+        {"secretId": "shop/db", "versionStage": "LIVE", "moveToVersionId": "{version}"},
+        {"secretId": "shop/db", "versionStage": "LIVE"},
+        "moveToVersionId",
+    ),
+    Case("POST", "secret/restore", 200, {"secretId": "doomed"}, {"secret": "doomed"}, "secret"),
+    Case(
+        "POST", "secret/tags", 204, {"secretId": "shop/db", "tags": {"a": "b"}},
+        {"secretId": "shop/db", "tags": {"aws:a": "b"}}, "tags.aws:a",
+    ),
+    Case("DELETE", "secret/tags?secretId=shop/db&tagKeys=team", 204),
+    Case(
+        "POST",
+        "parameters",
+        200,
+        {"name": "/shop/new", "type": "String", "value": "x"},
+        {"name": "/shop/new", "type": "Text", "value": "x"},
+        "type",
+    ),
+    Case("DELETE", "parameter?name=/shop/level", 204),
+    Case(
+        "PUT", "parameter/labels", 200, {"name": "/shop/level", "labels": ["live"]},
+        {"name": "/shop/level", "labels": ["1"]}, "labels",
+    ),
+    Case(
+        "POST", "parameter/tags", 204, {"name": "/shop/level", "tags": {"a": "b"}},
+        {"name": "/shop/level"}, "tags",
+    ),
+    Case("DELETE", "parameter/tags?name=/shop/level&tagKeys=team", 204),
 ]
 
 
@@ -215,12 +287,18 @@ class Scene:
         team.policies.add(mine)
         Token.objects.create(user=amina, name="laptop", prefix="slp_x", digest="0" * 64)
         assert TaskDefinition.objects.filter(revision=10).exists()
+        us = system_caller("scene")
+        create_secret(us, name="shop/db", secret_string="one", tags={"team": "shop"})
+        create_secret(us, name="doomed")
+        delete_secret(us, secret_id="doomed")
+        put_parameter(us, name="/shop/level", type="String", value="info", tags={"team": "shop"})
         return cls(
             {
                 "instance": world.instances[0].pk,
                 "deployment": world.deployment.pk,
                 "task": world.new[0].pk,
                 "service_arn": here.service_arn("production", "web"),
+                "version": SecretVersion.objects.get().version_id,
             }
         )
 

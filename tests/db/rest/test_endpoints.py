@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from access.models import AuditRecord
 from access.registry import all_operations
 from console.rest.urls import ENDPOINTS
-from tests.db.rest.cases import READS, WRITES, Case, Scene, name_of
+from tests.db.rest.cases import READS, VALUES, WRITES, Case, Scene, name_of
 from tests.db.rest.conftest import error_of, rows
 from tests.db.rest.openapi import operation_of, problems_of
 from tests.factories import World
@@ -43,7 +43,7 @@ def test_the_cases_are_every_method_of_every_address() -> None:
         for method in endpoint.actions:
             assert any(
                 case.method == method and re.fullmatch(pattern(endpoint.path), case.path.partition("?")[0])
-                for case in (*READS, *WRITES)
+                for case in (*READS, *VALUES, *WRITES)
             ), f"{method} {endpoint.path} has no case"
 
 
@@ -74,6 +74,16 @@ def test_a_reader_is_answered_as_described(scene: Scene, reader: APIClient) -> N
         assert problems_of(case, response) == [], case
 
 
+def test_a_value_is_answered_as_described_and_recorded(scene: Scene, root: APIClient) -> None:
+    for case in VALUES:
+        response = send(root, scene, case)
+        assert response.status_code == 200, (case, response.content)
+        assert problems_of(case, response) == [], case
+        assert response["Cache-Control"] == "no-store"
+        record = AuditRecord.objects.get(request_id=response["X-Request-Id"])
+        assert (record.result, record.face, record.actor_name) == ("success", "rest", "root"), case
+
+
 @pytest.mark.parametrize("case", WRITES, ids=name_of)
 def test_a_write_is_answered_as_described_and_audited(case: Case, scene: Scene, root: APIClient) -> None:
     before = rows()
@@ -89,7 +99,7 @@ def test_a_write_is_answered_as_described_and_audited(case: Case, scene: Scene, 
 
 def test_a_denied_write_changes_nothing(scene: Scene, reader: APIClient) -> None:
     before = rows()
-    for case in WRITES:
+    for case in (*VALUES, *WRITES):
         if name_of(case) in FOR_ONESELF:
             continue
         response = send(reader, scene, case)

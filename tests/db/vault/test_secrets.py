@@ -107,7 +107,7 @@ def test_a_deleted_secret_can_be_restored_until_its_window_ends(root: Caller) ->
     with frozen_by(lambda: now):
         create_secret(root, name="x", secret_string=VALUE)
         gone = delete_secret(root, secret_id="x", recovery_window_in_days=7)
-        assert gone.purge_at == now + timedelta(days=7)
+        assert gone.deletion_date == now + timedelta(days=7)
         for refused in (
             lambda: get_secret_value(root, secret_id="x"),
             lambda: put_secret_value(root, secret_id="x", secret_string="y"),

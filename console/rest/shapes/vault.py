@@ -1,0 +1,149 @@
+"""Secrets and parameters, as REST answers them. Values are in two shapes only, each named for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from console.rest.shapes.common import Moment, Shape, Tags, Text, Texts, Whole
+from vault.models import Parameter, Secret, SecretVersion
+
+
+class SecretShape(Shape):
+    name = Text()
+    arn = Text()
+    description = Text()
+    tags = Tags()
+    versionIdsToStages = serializers.SerializerMethodField(
+        help_text="Version id to the stages that point to it; versions without any are left out."
+    )
+    createdAt = Moment("created_at")
+    lastChangedAt = Moment("changed_at")
+    lastAccessedOn = serializers.DateField(
+        source="accessed_on", allow_null=True, help_text="The last day a value of it was read."
+    )
+    deletionDate = Moment("purge_at", help_text="When it will be gone; null: it is not marked for deletion.")
+
+    class Meta:
+        ref_name = "Secret"
+
+    def get_versionIdsToStages(self, row: Secret) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for version in row.versions.all():
+            if stages := sorted(str(stage) for stage in version.stages.all()):
+                found[version.version_id] = stages
+        return found
+
+
+class DeletedSecretShape(Shape):
+    name = Text()
+    arn = Text()
+    deletionDate = Moment("deletion_date", help_text="When it is gone for good.")
+
+    class Meta:
+        ref_name = "DeletedSecret"
+
+
+class SecretVersionShape(Shape):
+    versionId = Text("version_id")
+    versionStages = serializers.SerializerMethodField()
+    createdAt = Moment("created_at")
+    lastAccessedOn = serializers.DateField(source="accessed_on", allow_null=True)
+
+    class Meta:
+        ref_name = "SecretVersion"
+
+    def get_versionStages(self, row: SecretVersion) -> list[str]:
+        return sorted(str(stage) for stage in row.stages.all())
+
+
+class SecretValueShape(Shape):
+    """The answer that holds a secret's value; asking for it is recorded."""
+
+    name = Text()
+    arn = Text()
+    versionId = Text("version_id")
+    versionStages = Texts("version_stages")
+    secretString = Text("secret_string", allow_null=True)
+    secretBinary = Text("secret_binary", allow_null=True, help_text="Base64.")
+    createdAt = Moment("created_at")
+
+    class Meta:
+        ref_name = "SecretValue"
+
+
+class ParameterShape(Shape):
+    name = Text()
+    arn = Text()
+    type = serializers.ChoiceField(choices=Parameter.Type.values)
+    description = Text()
+    version = Whole()
+    tier = Text()
+    dataType = Text("data_type")
+    allowedPattern = Text("allowed_pattern")
+    tags = Tags()
+    lastModifiedAt = Moment("modified_at")
+    lastModifiedBy = Text("modified_by")
+
+    class Meta:
+        ref_name = "Parameter"
+
+
+class ParameterVersionShape(Shape):
+    version = Whole()
+    type = serializers.ChoiceField(choices=Parameter.Type.values)
+    tier = Text()
+    labels = Texts()
+
+    class Meta:
+        ref_name = "ParameterVersion"
+
+
+class ParameterValueShape(Shape):
+    """The answer that holds a parameter's value; asking for it is recorded."""
+
+    name = Text()
+    arn = Text()
+    type = serializers.ChoiceField(choices=Parameter.Type.values)
+    version = Whole()
+    selector = Text(help_text="The version or label that was asked for.")
+    dataType = Text("data_type")
+    value = Text()
+    lastModifiedAt = Moment("modified_at")
+
+    class Meta:
+        ref_name = "ParameterValue"
+
+
+class ParameterValuesShape(Shape):
+    parameters = ParameterValueShape(many=True)
+    invalidParameters = Texts("invalid_parameters", help_text="Names that are not there.")
+
+    class Meta:
+        ref_name = "ParameterValues"
+
+
+class PastValueShape(Shape):
+    version = Whole()
+    type = serializers.ChoiceField(choices=Parameter.Type.values)
+    labels = Texts()
+    description = Text()
+    value = Text()
+    lastModifiedAt = Moment("modified_at")
+    lastModifiedBy = Text("modified_by")
+
+    class Meta:
+        ref_name = "PastValue"
+
+
+class ParameterHistoryShape(Shape):
+    versions = PastValueShape(many=True)
+
+    class Meta:
+        ref_name = "ParameterHistory"
+
+
+def as_history(values: Any) -> dict[str, Any]:
+    """What get_parameter_history answers, as ParameterHistoryShape takes it."""
+    return {"versions": values}
