@@ -12,7 +12,7 @@ from access.registry import Caller, Params, operation
 from base import jobs_by_name
 from clusters.queries import DEFAULT_CLUSTER
 from services.log_names import group_arn, group_of
-from services.lookup import find_service, find_task
+from services.lookup import find_service, find_task, task_arn_of, task_owners
 from services.models import Service, Task, TaskDefinition
 from telemetry.models import LogStream
 from telemetry.queries import Line, LogPage, everything, read, streams_of_service, streams_of_task
@@ -32,8 +32,7 @@ def _task_groups(params: Params) -> list[str]:
 
 
 def _task_owners(params: Params) -> list[str]:
-    task = find_task(params["task"], params["cluster"])
-    return [task.arn, *([task.service.arn] if task.service is not None else [])]
+    return [task_arn_of(params), *task_owners(params)]
 
 
 @operation("logs:GetLogEvents", resource=_task_groups, owners=_task_owners, writes=False)

@@ -114,6 +114,15 @@ def find_deployment(id_or_arn: str) -> Deployment:
     return row
 
 
+def deployment_arn_of(params: Params) -> str:
+    return find_deployment(params["service_deployment"]).arn
+
+
+def deployment_owners(params: Params) -> list[str]:
+    """The service it is of."""
+    return [find_deployment(params["service_deployment"]).service.arn]
+
+
 def find_revision(service: Service, id_or_arn: str) -> ServiceRevision:
     """A revision of this service, by id, ARN or number."""
     plain = str(id_or_arn).rsplit("/", 1)[-1]
@@ -129,6 +138,16 @@ def find_revision(service: Service, id_or_arn: str) -> ServiceRevision:
 def task_arn_of(params: Params) -> str:
     given = params["task"]
     return given if is_arn(given) else here.task_arn(cluster_name(params.get("cluster")), given)
+
+
+def task_owners(params: Params) -> list[str]:
+    """The service it is of, or nothing; for one that is not there too, so that this tells nobody."""
+    return owners_of_task(pk=str(params["task"]).rsplit("/", 1)[-1])
+
+
+def owners_of_task(**which: str) -> list[str]:
+    arn = Task.objects.filter(**which).values_list("service__arn", flat=True).first()
+    return [arn] if arn is not None else []
 
 
 def find_task(task: str, cluster: str | None = None) -> Task:

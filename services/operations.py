@@ -15,11 +15,11 @@ from base.errors import ClientError, InvalidParameter, invalid, unsupported
 from base.tags import checked
 from clusters.models import Cluster
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
-from services import configuration
+from services import condition_keys, configuration
 from services.definitions import special_needs
 from services.lookup import (
-    cluster_of_service,
-    definition_arn,
+    deployment_arn_of,
+    deployment_owners,
     find_active_service,
     find_definition,
     find_deployment,
@@ -42,17 +42,6 @@ def _new_service_arn(params: Params) -> str:
     return here.service_arn(cluster_name(params["cluster"]), params["service_name"])
 
 
-def _context(params: Params) -> dict[str, str]:
-    """Condition keys: the cluster, and the task definition with its newest revision resolved."""
-    service = params.get("service") or params.get("service_name") or ""
-    found = {"ecs:cluster": here.cluster_arn(cluster_of_service(service, params["cluster"]))}
-    if params.get("task_definition"):
-        found["ecs:task-definition"] = definition_arn(params["task_definition"])
-    if params.get("desired_count") is not None:
-        found["slipway:desired-count"] = str(params["desired_count"])
-    return found
-
-
 def _needs_of_definition(caller: Caller, params: Params) -> Iterator[Need]:
     """Whoever may not register host mounts may not deploy somebody else's revision that has them either."""
     definition: TaskDefinition | None = None
@@ -65,19 +54,20 @@ def _needs_of_definition(caller: Caller, params: Params) -> Iterator[Need]:
         yield from special_needs(definition.document, definition.arn)
 
 
-def _deployment_service_arn(params: Params) -> str:
-    return find_deployment(params["service_deployment"]).arn
-
-
-def _deployment_owner(params: Params) -> list[str]:
-    return [find_deployment(params["service_deployment"]).service.arn]
+def _needs_of_creation(caller: Caller, params: Params) -> Iterator[Need]:
+    yield from _needs_of_definition(caller, params)
+    yield from condition_keys.tagging_need("CreateService", _new_service_arn(params), params["tags"])
 
 
 # ---- services ----------------------------------------------------------------------------------
 
 
 @operation(
-    "ecs:CreateService", resource=_new_service_arn, context=_context, extra=_needs_of_definition, writes=True
+    "ecs:CreateService",
+    resource=_new_service_arn,
+    context=condition_keys.of_service,
+    extra=_needs_of_creation,
+    writes=True,
 )
 def create_service(
     caller: Caller,
@@ -141,7 +131,11 @@ def create_service(
 
 
 @operation(
-    "ecs:UpdateService", resource=service_arn_of, context=_context, extra=_needs_of_definition, writes=True
+    "ecs:UpdateService",
+    resource=service_arn_of,
+    context=condition_keys.of_service,
+    extra=_needs_of_definition,
+    writes=True,
 )
 def update_service(
     caller: Caller,
@@ -224,9 +218,7 @@ def delete_service(
     return row
 
 
-@operation(
-    "ecs:StopServiceDeployment", resource=_deployment_service_arn, owners=_deployment_owner, writes=True
-)
+@operation("ecs:StopServiceDeployment", resource=deployment_arn_of, owners=deployment_owners, writes=True)
 def stop_service_deployment(
     caller: Caller, *, service_deployment: str, stop_type: str = "ROLLBACK"
 ) -> Deployment:

@@ -5,17 +5,21 @@ from __future__ import annotations
 
 from django.db.models import Count, Max, Q, QuerySet
 
-from access.registry import Caller, Params, operation
+from access.registry import Caller, operation
 from access.visibility import visible
 from clusters.queries import DEFAULT_CLUSTER, find_cluster
+from services.condition_keys import SERVICE_KEYS, TASK_KEYS
 from services.lookup import (
     definition_arn,
+    deployment_arn_of,
+    deployment_owners,
     find_definition,
     find_deployment,
     find_service,
     find_task,
     service_arn_of,
     task_arn_of,
+    task_owners,
 )
 from services.models import Deployment, Family, Service, ServiceEvent, ServiceRevision, Task, TaskDefinition
 
@@ -76,7 +80,9 @@ def list_services(caller: Caller, *, cluster: str | None = None) -> QuerySet[Ser
     )
     if cluster is not None:
         rows = rows.filter(cluster=find_cluster(cluster))
-    return visible(rows.order_by("cluster__name", "name"), caller, "ecs:DescribeServices")
+    return visible(
+        rows.order_by("cluster__name", "name"), caller, "ecs:DescribeServices", row_keys=SERVICE_KEYS
+    )
 
 
 @operation("ecs:DescribeServices", resource=service_arn_of, writes=False)
@@ -101,15 +107,9 @@ def list_service_deployments(
     )
 
 
-def _deployment_arn(params: Params) -> str:
-    return find_deployment(params["service_deployment"]).arn
-
-
-def _deployment_owner(params: Params) -> list[str]:
-    return [find_deployment(params["service_deployment"]).service.arn]
-
-
-@operation("ecs:DescribeServiceDeployments", resource=_deployment_arn, owners=_deployment_owner, writes=False)
+@operation(
+    "ecs:DescribeServiceDeployments", resource=deployment_arn_of, owners=deployment_owners, writes=False
+)
 def describe_service_deployment(caller: Caller, *, service_deployment: str) -> Deployment:
     """One deployment, by id or ARN."""
     return find_deployment(service_deployment)
@@ -164,16 +164,15 @@ def list_tasks(
     if desired_status is not None:
         rows = rows.filter(desired_status=desired_status)
     return visible(
-        rows.order_by("-created_at", "id"), caller, "ecs:DescribeTasks", owner_fields=["service__arn"]
+        rows.order_by("-created_at", "id"),
+        caller,
+        "ecs:DescribeTasks",
+        owner_fields=["service__arn"],
+        row_keys=TASK_KEYS,
     )
 
 
-def _task_owner(params: Params) -> list[str]:
-    row = Task.objects.select_related("service").filter(pk=params["task"].rsplit("/", 1)[-1]).first()
-    return [row.service.arn] if row is not None and row.service is not None else []
-
-
-@operation("ecs:DescribeTasks", resource=task_arn_of, owners=_task_owner, writes=False)
+@operation("ecs:DescribeTasks", resource=task_arn_of, owners=task_owners, writes=False)
 def describe_task(caller: Caller, *, task: str, cluster: str = DEFAULT_CLUSTER) -> Task:
     """One task, running or stopped, by id or ARN."""
     return find_task(task, cluster)

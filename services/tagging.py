@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from django.db import models
 
-from access import audit
+from access import audit, resource_tags
 from access.registry import Caller, Params, operation
 from base import live
 from base.arn import Arn, ArnError
 from base.errors import InvalidParameter, NotFound, invalid
 from base.tags import checked
 from clusters.models import Cluster, ContainerInstance
+from services.lookup import owners_of_task
 from services.models import Service, Task, TaskDefinition
 
 _KINDS: dict[str, models.QuerySet] = {
@@ -37,13 +38,23 @@ def _find(arn: str) -> models.Model:
     return row  # type: ignore[no-any-return]
 
 
+def tags_by_arn(arn: str) -> Mapping[str, str] | None:
+    """For access.resource_tags: one query."""
+    rows = _KINDS[Arn.parse(arn).type].filter(arn=arn)
+    found: dict[str, str] | None = rows.values_list("tags", flat=True).first()
+    return found
+
+
+for _kind in _KINDS:
+    resource_tags.register("ecs", _kind, tags_by_arn)
+
+
 def _arn_of(params: Params) -> str:
     return str(params["resource_arn"])
 
 
 def _owners(params: Params) -> list[str]:
-    row = Task.objects.select_related("service").filter(arn=params["resource_arn"]).first()
-    return [row.service.arn] if row is not None and row.service is not None else []
+    return owners_of_task(arn=params["resource_arn"])
 
 
 def _save(row: models.Model, before: dict[str, str], after: dict[str, str]) -> dict[str, str]:

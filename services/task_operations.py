@@ -15,12 +15,12 @@ from base.tags import checked
 from clusters import reservation
 from clusters.models import Cluster
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
-from services import configuration
+from services import condition_keys, configuration
 from services.control.apply import create_tasks
 from services.control.snapshot import demand, instances, required_attributes
 from services.control.transitions import ask_to_stop
 from services.definitions import special_needs
-from services.lookup import definition_arn, find_definition, find_task, task_arn_of
+from services.lookup import definition_arn, find_definition, find_task, task_arn_of, task_owners
 from services.models import Task, TaskDefinition
 from services.scheduler.filters import Request
 from services.scheduler.model import StopCode, Strategy
@@ -41,12 +41,14 @@ class RunResult:
 def _needs(caller: Caller, params: Params) -> Iterator[Need]:
     definition = find_definition(params["task_definition"])
     yield from special_needs(definition.document, definition.arn)
+    anything = here.task_arn(cluster_name(params["cluster"]), "*")
+    yield from condition_keys.tagging_need("RunTask", anything, params["tags"])
 
 
 @operation(
     "ecs:RunTask",
     resource=lambda params: definition_arn(params["task_definition"]),
-    context=lambda params: {"ecs:cluster": here.cluster_arn(cluster_name(params["cluster"]))},
+    context=condition_keys.of_task,
     extra=_needs,
     writes=True,
 )
@@ -148,12 +150,7 @@ def _reserve(tasks: list[Task]) -> list[Task]:
     return kept
 
 
-def _task_owner(params: Params) -> list[str]:
-    row = Task.objects.select_related("service").filter(pk=str(params["task"]).rsplit("/", 1)[-1]).first()
-    return [row.service.arn] if row is not None and row.service is not None else []
-
-
-@operation("ecs:StopTask", resource=task_arn_of, owners=_task_owner, writes=True)
+@operation("ecs:StopTask", resource=task_arn_of, owners=task_owners, writes=True)
 def stop_task(caller: Caller, *, task: str, cluster: str = DEFAULT_CLUSTER, reason: str = "") -> Task:
     """Stop a task: SIGTERM, and SIGKILL after its stopTimeout. A service replaces it."""
     if len(reason) > 1024:
