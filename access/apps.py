@@ -10,4 +10,4 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported for their registration.
-        from access import operations, queries  # noqa: F401
+        from access import operations, queries, trail  # noqa: F401

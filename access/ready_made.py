@@ -29,6 +29,7 @@ _READ: dict[str, Any] = {
         "cloudwatch:List*",
         "iam:Get*",
         "iam:List*",
+        "cloudtrail:GetTrailStatus",
         "cloudtrail:LookupEvents",
         "secretsmanager:DescribeSecret",
         "secretsmanager:GetResourcePolicy",

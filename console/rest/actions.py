@@ -27,6 +27,7 @@ from console.rest.fields import QueryFlag, QueryWhole, Request, Text, request_cl
 from console.rest.names import camel, pascal, snake
 from console.rest.paging import DEFAULT_PAGE, LARGEST_PAGE, address, page_shape, trail_shape
 from console.rest.parameters import described
+from console.streams import Stream
 
 Shape = type[serializers.Serializer[Any]]
 Made = Callable[[Any], Any]
@@ -55,6 +56,7 @@ class Action:
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # parameter -> what it may be
     prepare: Made | None = None  # fetches what the shape will look at, in a constant number of queries
     example: Any = None
+    media_type: str = ""  # of an answer that is a file
 
     @cached_property
     def target(self) -> Target:
@@ -213,6 +215,17 @@ class Lines(Action):
             "newer": address(url, after=last or None, before=None),
         }
         return Response(self.answer(shown).data)
+
+
+@dataclass(frozen=True)
+class File(Action):
+    """A file of any length, sent as it is made: the call answers an iterator of its pieces."""
+
+    filename: str = ""
+
+    def run(self, caller: Any, params: dict[str, Any], extra: Mapping[str, Any], url: str) -> Any:
+        pieces = self.target.run(caller, **params)
+        return Stream(pieces, content_type=self.media_type, filename=self.filename)
 
 
 @dataclass(frozen=True, init=False)

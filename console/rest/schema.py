@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 
@@ -100,7 +101,9 @@ class EndpointSchema(AutoSchema):
             if shape is not None
             else OpenApiResponse(None, "Done.")
         )
-        found: dict[str, Any] = {str(action.status if shape is not None else 204): done}
+        found: dict[Any, Any] = {str(action.status if shape is not None else 204): done}
+        if action.media_type:
+            found = {("200", action.media_type): OpenApiResponse(OpenApiTypes.BINARY, "The file.")}
         for status, description in _REFUSALS.items():
             if status != "409" or any(op.writes for op in action.target.operations):
                 found[status] = OpenApiResponse(Error, description=description)

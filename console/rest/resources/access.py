@@ -1,11 +1,10 @@
-"""Users, groups, policies, tokens, and the audit trail."""
+"""Users, groups, policies, tokens."""
 
 from __future__ import annotations
 
-from console.rest.actions import Action, Endpoint, Filter, Listing, Trail
+from console.rest.actions import Action, Endpoint, Filter, Listing
 from console.rest.composed import who_am_i
 from console.rest.shapes.access import (
-    AuditShape,
     GroupShape,
     IssuedTokenShape,
     PolicyShape,
@@ -143,5 +142,4 @@ ENDPOINTS = [
         PUT=Action("put_policy", PolicyShape, example=_POLICY_EXAMPLE),
         DELETE=Action("delete_policy"),
     ),
-    Endpoint("audit", "Audit", GET=Trail("lookup_events", AuditShape)),
 ]

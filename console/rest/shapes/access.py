@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from rest_framework import serializers
 
+from access.audit_verify import Kind
 from access.models import AuditRecord, Group, Policy, User
-from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Text, Texts
+from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Text, Texts, Whole
 
 
 class UserShape(Shape):
@@ -90,8 +93,12 @@ class AuditShape(Shape):
     requestId = Text("request_id")
     actorArn = Text("actor_arn")
     actorName = Text("actor_name")
+    roleArn = Text("role_arn", help_text="The role acted through; empty for a user acting as such.")
+    assumedBy = Text("assumed_by", help_text="Who assumed that role.")
     face = Text()
     sourceIp = Text("source_ip")
+    userAgent = Text("user_agent")
+    mfa = serializers.BooleanField(allow_null=True, help_text="Whether a second factor stood behind it.")
     operation = Text()
     action = Text()
     resource = Text()
@@ -101,6 +108,56 @@ class AuditShape(Shape):
     errorMessage = Text("error_message")
     parameters = Free()
     changes = FreeList(help_text="field, before, after")
+    context = Free(help_text="Of a denial: the condition keys it was decided with, and owners.")
+    seq = serializers.IntegerField(allow_null=True, help_text="Place in the chain; null until it is sealed.")
+    hash = Text()
 
     class Meta:
         ref_name = "AuditRecord"
+
+
+class TrailStatusShape(Shape):
+    sealedSeq = Whole("sealed_seq", help_text="The last sealed record's place.")
+    sealedHash = Text("sealed_hash", help_text="Its hash: note it elsewhere to prove the trail later.")
+    sealedAt = Moment("sealed_at")
+    unsealed = Whole(help_text="Records that wait for their seal.")
+    firstSeq = Whole("first_seq", help_text="The oldest place that the retention has left.")
+    oldestAt = Moment("oldest_at")
+    checkpoints = Whole()
+    lastCheckpointSeq = Whole("last_checkpoint_seq")
+    lastCheckpointAt = Moment("last_checkpoint_at")
+    verifiedAt = Moment("verified_at")
+    verifiedSeq = Whole("verified_seq")
+    problems = Texts(help_text="What the last verification found.")
+    guarded = Flag(help_text="Whether the database refuses changes.")
+    signed = Flag(help_text="Whether the head's signature holds.")
+    keepDays = Whole("keep_days")
+
+    class Meta:
+        ref_name = "TrailStatus"
+
+
+class TrailProblemShape(Shape):
+    kind = serializers.ChoiceField(choices=get_args(Kind))
+    message = Text()
+    seq = Whole(allow_null=True)
+    record = Whole(allow_null=True, help_text="The record's id.")
+
+    class Meta:
+        ref_name = "TrailProblem"
+
+
+class VerificationShape(Shape):
+    whole = Flag()
+    at = Moment()
+    first = Whole()
+    last = Whole()
+    records = Whole()
+    unsealed = Whole()
+    checkpoints = Whole()
+    head = Text()
+    problems = TrailProblemShape(many=True)
+    more = Flag(help_text="There are further problems.")
+
+    class Meta:
+        ref_name = "TrailVerification"

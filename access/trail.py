@@ -1,0 +1,209 @@
+"""Reading the audit trail: search, export, its state, its verification. Sealing is in access/audit_chain.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, connections
+from django.db.models import Max, Min, Q, QuerySet
+
+from access import audit_chain, audit_guard, audit_verify
+from access.audit_models import AuditChain, AuditCheckpoint, AuditRecord
+from access.audit_verify import Verification
+from access.caller import Caller
+from access.registry import Need, operation
+from access.visibility import visible
+from base import here
+from base.errors import invalid
+
+LOOKUP = "cloudtrail:LookupEvents"
+EXPORT_PAGE = 500
+_RESULTS = tuple(AuditRecord.Result.values)
+_TEXTS = ("actor_name", "actor_arn", "action", "resource", "error_message", "error_code", "user_agent")
+
+
+@operation(LOOKUP, resource="*", writes=False)
+def lookup_events(
+    caller: Caller,
+    *,
+    actor: str = "",
+    role: str = "",
+    action: str = "",
+    resource_prefix: str = "",
+    result: str = "",
+    request_id: str = "",
+    text: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    before_id: int | None = None,
+) -> QuerySet[AuditRecord]:
+    """The audit trail, newest first, of what this caller may see. Slice it; `before_id` goes on from a last row.
+
+    `actor` is a user's name or an ARN, and finds what was done through roles as well; `role` the name or ARN of the
+    role acted through; `action` "ecs:UpdateService" (or all of a service: "ecs:*"); `text` any part of who, what, on
+    what, why it failed, or from where, whatever its case.
+    """
+    asked = {name: value for name, value in locals().items() if name not in ("caller", "before_id")}
+    rows = _found(caller, asked)
+    return rows if before_id is None else rows.filter(id__lt=before_id)
+
+
+@operation(
+    "slipway:ExportAuditTrail",
+    resource="*",
+    writes=False,
+    audited_read=True,
+    extra=lambda caller, params: [Need(LOOKUP, "*")],
+)
+def export_audit_trail(
+    caller: Caller,
+    *,
+    actor: str = "",
+    role: str = "",
+    action: str = "",
+    resource_prefix: str = "",
+    result: str = "",
+    request_id: str = "",
+    text: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[bytes]:
+    """Every record that LookupEvents finds with the same filters, as JSON lines, oldest first.
+
+    A line is {"seq", "hash", "record"}; the record's text is exactly what its hash covers (docs/audit.md), and seq and
+    hash are null until it is sealed. Comes in pieces of many lines, read as they are asked for.
+    """
+    asked = {name: value for name, value in locals().items() if name != "caller"}
+    rows = _found(caller, asked).order_by("id")
+    # Found wrong, a filter is refused now, not when the first piece is asked for.
+    return _lines(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class TrailStatus:
+    """Where the chain stands. `problems`: sentences of the last verification; `signed`: the head's signature holds."""
+
+    sealed_seq: int
+    sealed_hash: str
+    sealed_at: datetime | None
+    unsealed: int
+    first_seq: int
+    oldest_at: datetime | None
+    checkpoints: int
+    last_checkpoint_seq: int
+    last_checkpoint_at: datetime | None
+    verified_at: datetime | None
+    verified_seq: int
+    problems: tuple[str, ...]
+    guarded: bool
+    signed: bool
+    keep_days: int
+
+
+@operation("cloudtrail:GetTrailStatus", resource="*", writes=False)
+def get_trail_status(caller: Caller) -> TrailStatus:
+    """Up to where the trail is sealed, since when it reaches back, and when it was last verified with which outcome."""
+    chain = AuditChain.objects.filter(key="this").first() or AuditChain()
+    checkpoint = AuditCheckpoint.objects.order_by("-number").first()
+    oldest = AuditRecord.objects.aggregate(oldest=Min("at"))["oldest"]
+    return TrailStatus(
+        sealed_seq=chain.seq,
+        sealed_hash=chain.hash,
+        sealed_at=chain.sealed_at,
+        unsealed=AuditRecord.objects.filter(seq__isnull=True).count(),
+        first_seq=chain.forgotten_seq + 1,
+        oldest_at=oldest,
+        checkpoints=chain.checkpoints,
+        last_checkpoint_seq=checkpoint.seq if checkpoint is not None else 0,
+        last_checkpoint_at=checkpoint.at if checkpoint is not None else None,
+        verified_at=chain.verified_at,
+        verified_seq=chain.verified_seq,
+        problems=tuple(chain.verified_problems),
+        guarded=audit_guard.installed(connection),
+        signed=not chain.seq
+        or audit_chain.signed_well(audit_chain.facts_of_chain(chain), chain.key_id, chain.signature),
+        keep_days=settings.SLIPWAY_KEEP_AUDIT_DAYS,
+    )
+
+
+@operation("slipway:VerifyAuditTrail", resource="*", writes=False, audited_read=True)
+def verify_audit_trail(
+    caller: Caller, *, expected_seq: int | None = None, expected_hash: str = ""
+) -> Verification:
+    """Check the whole chain: which records were altered, removed, inserted or moved since they were sealed.
+
+    `expected_seq` and `expected_hash`: a head noted elsewhere earlier, so that a trail put back as a whole shows.
+    """
+    if (expected_seq is None) != (not expected_hash):
+        raise invalid("expectedHash", "given together with expectedSeq")
+    expected = (expected_seq, expected_hash) if expected_seq is not None else None
+    return audit_verify.verify_and_note(expected)
+
+
+# --- search ------------------------------------------------------------------------------------------
+
+
+def _found(caller: Caller, asked: Mapping[str, Any]) -> QuerySet[AuditRecord]:
+    """The records that match every filter given, newest first, of what the caller may see."""
+    rows: QuerySet[AuditRecord] = AuditRecord.objects.all()
+    if result := asked["result"]:
+        if result not in _RESULTS:
+            raise invalid("result", f"one of {', '.join(_RESULTS)}")
+        rows = rows.filter(result=result)
+    if actor := asked["actor"]:
+        arn = actor if actor.startswith("arn:") else here.user_arn(actor)
+        own = Q(actor_arn=actor) if actor == arn else Q(actor_name=actor)
+        rows = rows.filter(own | Q(assumed_by=arn))
+    if role := asked["role"]:
+        rows = rows.filter(role_arn=role if role.startswith("arn:") else here.role_arn(role))
+    if action := asked["action"]:
+        rows = starting(rows, "action", action[:-1]) if action.endswith("*") else rows.filter(action=action)
+    if prefix := asked["resource_prefix"]:
+        rows = starting(rows, "resource", prefix)
+    if asked["request_id"]:
+        rows = rows.filter(request_id=asked["request_id"])
+    if asked["since"] is not None:
+        rows = rows.filter(at__gte=asked["since"])
+    if asked["until"] is not None:
+        rows = rows.filter(at__lt=asked["until"])
+    if text := asked["text"]:
+        anywhere = Q(request_id=text) | Q(source_ip=text)
+        for column in _TEXTS:
+            anywhere |= Q(**{f"{column}__icontains": text})
+        rows = rows.filter(anywhere)
+    return visible(rows, caller, LOOKUP, "resource")
+
+
+def starting(rows: QuerySet[AuditRecord], column: str, prefix: str) -> QuerySet[AuditRecord]:
+    """By the index on both databases: SQLite's LIKE would not use it. An empty prefix is every row."""
+    if not prefix:
+        return rows
+    if connections[rows.db].vendor != "sqlite":
+        return rows.filter(**{f"{column}__startswith": prefix})
+    last = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return rows.filter(**{f"{column}__gte": prefix, f"{column}__lt": last})
+
+
+def _lines(rows: QuerySet[AuditRecord]) -> Iterator[bytes]:
+    """Up to the newest record there was at the start; a page at a time, so that no cursor and no memory is held."""
+    last = AuditRecord.objects.aggregate(last=Max("id"))["last"] or 0
+    columns = ("seq", "hash", *audit_chain.CONTENT)
+    after = 0
+    while True:
+        page = list(rows.filter(id__gt=after, id__lte=last).values(*columns)[:EXPORT_PAGE])
+        if page:
+            yield "".join(_line(row) for row in page).encode()
+        if len(page) < EXPORT_PAGE:
+            return
+        after = page[-1]["id"]
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    sealed = (
+        f'"seq":{row["seq"]},"hash":"{row["hash"]}"' if row["seq"] is not None else '"seq":null,"hash":null'
+    )
+    return f'{{{sealed},"record":{audit_chain.canonical(row)}}}\n'
