@@ -10,4 +10,13 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported for their registration.
-        from access import operations, queries, trail  # noqa: F401
+        from access import (  # noqa: F401
+            links,
+            mfa,
+            mfa_passkeys,
+            operations,
+            passwords,
+            queries,
+            sessions,
+            trail,
+        )

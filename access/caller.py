@@ -245,6 +245,27 @@ SELF_SERVICE = parse(
                 ],
                 "Resource": "arn:aws:iam::*:user/${aws:username}",
             },
+            {
+                "Sid": "OwnSecondFactor",
+                "Effect": "Allow",
+                "Action": [
+                    "iam:ListMFADevices",
+                    "iam:CreateVirtualMFADevice",
+                    "iam:EnableMFADevice",
+                    "iam:ResyncMFADevice",
+                    "slipway:ListSessions",
+                    "slipway:EndSession",
+                ],
+                "Resource": "arn:aws:iam::*:user/${aws:username}",
+            },
+            # A stolen token or an unlocked browser without a second factor cannot take the second factor away.
+            {
+                "Sid": "OwnSecondFactorWithIt",
+                "Effect": "Allow",
+                "Action": ["iam:DeactivateMFADevice", "slipway:CreateRecoveryCodes"],
+                "Resource": "arn:aws:iam::*:user/${aws:username}",
+                "Condition": {"Bool": {"aws:MultiFactorAuthPresent": "true"}},
+            },
             # As on AWS, where neither asks for a permission; written down so that a policy can deny them.
             {
                 "Sid": "OwnSession",

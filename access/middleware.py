@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
+from access import sessions
 from access.caller import ANONYMOUS, Caller, Face
 from access.models import User
 from access.switching import session_caller
@@ -62,7 +63,10 @@ def console_caller(request: HttpRequest, face: Face = "console") -> Caller:
     The one place where a browser's session becomes a caller, whichever face it calls.
     """
     user = getattr(request, "user", None)
-    return session_caller(request, user, face=face) if isinstance(user, User) else ANONYMOUS
+    if not isinstance(user, User):
+        return ANONYMOUS
+    known = sessions.facts(request)
+    return session_caller(request, user, face=face, mfa=known.mfa_at, session_started=known.started)
 
 
 def source_ip(request: HttpRequest) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
@@ -13,9 +12,11 @@ from access import audit
 from access.caller import Caller
 from access.models import Group, User
 from access.names import checked_name, find_group, find_policy, find_user, group_arn_of, user_arn_of
+from access.passwords import give, remember
 from access.policies import delete_policy, policy_context, put_policy
 from access.registry import Need, Params, operation
 from access.scope import checked_scope
+from access.sessions import end_all
 from access.setup import ensure_administrator, ensure_ready_made, keep_an_administrator
 from access.tokens import create_token, revoke_token
 from base import here
@@ -72,8 +73,10 @@ def create_user(
             f"User with name {username} already exists.", fields={"username": "is taken"}
         )
     user = User(username=username, display_name=_text("display_name", display_name, 128), email=_email(email))
-    _give_password(user, password)
+    give(user, password)
     user.save()
+    if password is not None:
+        remember(user)
     for name in groups:
         find_group(name).members.add(user)
     audit.note_change("groups", [], sorted(groups))
@@ -125,7 +128,7 @@ def delete_user(caller: Caller, *, username: str) -> None:
 def set_password(caller: Caller, *, username: str, password: str) -> User:
     """Give a user a new password; their sessions end."""
     user = find_user(username)
-    _give_password(user, password)
+    give(user, password)
     user.save(update_fields=["password"])
     return user
 
@@ -140,7 +143,7 @@ def change_password(caller: Caller, *, current_password: str, new_password: str)
     user = None if caller.user_id is None else User.objects.filter(pk=caller.user_id).first()
     if user is None or not user.check_password(current_password):
         raise invalid("current_password", "is not your password")
-    _give_password(user, new_password, "new_password")
+    give(user, new_password, "new_password")
     user.save(update_fields=["password"])
     return user
 
@@ -150,21 +153,9 @@ def _set_active(user: User, active: bool) -> User:
     with keep_an_administrator():
         user.is_active = active
         user.save(update_fields=["is_active"])
+    if not active:
+        end_all(user)
     return user
-
-
-def _give_password(user: User, password: str | None, field: str = "password") -> None:
-    if password is None:
-        user.set_unusable_password()
-        return
-    if not isinstance(password, str):
-        raise invalid(field, "must be text")
-    try:
-        validate_password(password, user)
-    except ValidationError as error:
-        reasons = " ".join(error.messages)
-        raise InvalidParameter(reasons, fields={field: reasons}) from None
-    user.set_password(password)
 
 
 def _text(field: str, value: Any, longest: int) -> str:

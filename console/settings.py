@@ -82,6 +82,7 @@ MIDDLEWARE = [
     "console.web.security.SecurityHeadersMiddleware",
     "console.web.assets.AssetsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "access.session_middleware.SeenMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -144,9 +145,9 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[]) or [
 CSRF_TRUSTED_ORIGINS: list[str] = env.list(
     "CSRF_TRUSTED_ORIGINS", default=[SLIPWAY_URL] if SLIPWAY_URL else []
 )
+# Length, kinds of characters, reuse and age are the account's password policy: access/passwords.py.
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 # Behind TLS (SLIPWAY_URL says https) cookies never travel in clear and browsers remember to insist.
@@ -157,7 +158,10 @@ _cookie = "__Host-slipway" if BEHIND_TLS else "slipway"
 SESSION_COOKIE_NAME = f"{_cookie}_session_{SLIPWAY_PORT}"
 CSRF_COOKIE_NAME = f"{_cookie}_csrf_{SLIPWAY_PORT}"
 LANGUAGE_COOKIE_NAME = f"slipway_language_{SLIPWAY_PORT}"
-SESSION_COOKIE_AGE = 12 * 3600
+# People's sessions can be listed and ended; they end after so long, whatever is done in them, or when nobody does a thing.
+SESSION_ENGINE = "access.session_store"
+SESSION_COOKIE_AGE = env.int("SLIPWAY_SESSION_HOURS", default=12) * 3600
+SLIPWAY_SESSION_IDLE_MINUTES: int = env.int("SLIPWAY_SESSION_IDLE_MINUTES", default=120)  # 0: never
 SESSION_SAVE_EVERY_REQUEST = False
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
@@ -178,6 +182,27 @@ LANGUAGE_COOKIE_SECURE = BEHIND_TLS
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 # TLS ends at the operator's proxy; its word is taken only when the operator said that there is one.
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+
+# --- sign-on by OpenID Connect: one provider, chosen by who runs the machine --------------------------------
+SLIPWAY_OIDC_ISSUER: str = env.str("SLIPWAY_OIDC_ISSUER", default="")
+SLIPWAY_OIDC_CLIENT_ID: str = env.str("SLIPWAY_OIDC_CLIENT_ID", default="")
+SLIPWAY_OIDC_CLIENT_SECRET: str = env.str("SLIPWAY_OIDC_CLIENT_SECRET", default="")
+SLIPWAY_OIDC_NAME: str = env.str("SLIPWAY_OIDC_NAME", default="")
+SLIPWAY_OIDC_SCOPES: str = env.str("SLIPWAY_OIDC_SCOPES", default="openid profile email")
+SLIPWAY_OIDC_USERNAME_CLAIM: str = env.str("SLIPWAY_OIDC_USERNAME_CLAIM", default="preferred_username")
+SLIPWAY_OIDC_GROUPS_CLAIM: str = env.str("SLIPWAY_OIDC_GROUPS_CLAIM", default="groups")
+SLIPWAY_OIDC_GROUP_MAP: str = env.str("SLIPWAY_OIDC_GROUP_MAP", default="")  # theirs=ours,theirs=ours
+
+# --- mail: invitations and forgotten passwords; without a server links are copied by hand -----------------------
+SLIPWAY_MAIL_URL: str = env.str("SLIPWAY_MAIL_URL", default="")
+if SLIPWAY_MAIL_URL:
+    _mail = env.email_url_config(SLIPWAY_MAIL_URL)
+    EMAIL_BACKEND = _mail["EMAIL_BACKEND"]
+    EMAIL_HOST, EMAIL_PORT = _mail["EMAIL_HOST"], _mail["EMAIL_PORT"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail["EMAIL_HOST_USER"], _mail["EMAIL_HOST_PASSWORD"]
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.get("EMAIL_USE_TLS", False), _mail.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL: str = env.str("SLIPWAY_MAIL_FROM", default=f"slipway@{_public.hostname or 'localhost'}")
 
 # --- language and time ------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"

@@ -5,10 +5,18 @@ from __future__ import annotations
 from django.urls import URLPattern, path, re_path
 
 from console.rest import reference
-from console.rest.resources import access, audit, clusters, services, tasks, vault
+from console.rest.resources import access, audit, clusters, services, signin, tasks, vault
 from console.rest.views import Nothing, view_of
 
-ENDPOINTS = [*clusters.ENDPOINTS, *services.ENDPOINTS, *tasks.ENDPOINTS, *access.ENDPOINTS, *audit.ENDPOINTS, *vault.ENDPOINTS]
+ENDPOINTS = [
+    *clusters.ENDPOINTS,
+    *services.ENDPOINTS,
+    *tasks.ENDPOINTS,
+    *signin.ENDPOINTS,
+    *access.ENDPOINTS,
+    *audit.ENDPOINTS,
+    *vault.ENDPOINTS,
+]
 
 urlpatterns: list[URLPattern] = [
     path("v1/", reference.Index.as_view(), name="rest-reference"),

@@ -14,6 +14,8 @@ from access.registry import system_caller
 from base import here
 from services.models import TaskDefinition
 from tests import factories
+from tests.db.rest import cases_signin
+from tests.db.rest.case import Case
 from tests.factories import World
 from vault.models import SecretVersion
 from vault.operations import create_secret, delete_secret
@@ -25,18 +27,6 @@ DOCUMENT = {
     "tags": {"team": "shop"},
 }
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ecs:List*", "Resource": "*"}]}
-
-
-@dataclass(frozen=True)
-class Case:
-    """`wrong`: a body or query that is refused with 400 and names the field `field`."""
-
-    method: str
-    path: str
-    status: int
-    body: Any = None
-    wrong: Any = None
-    field: str = ""
 
 
 _S = "clusters/production/services/web"
@@ -269,6 +259,10 @@ WRITES = [
 ]
 
 
+READS += cases_signin.READS
+WRITES += cases_signin.WRITES
+
+
 @dataclass
 class Scene:
     """What the cases speak of."""
@@ -286,6 +280,7 @@ class Scene:
         team.members.add(amina)
         team.policies.add(mine)
         Token.objects.create(user=amina, name="laptop", prefix="slp_x", digest="0" * 64)
+        signing_in = cases_signin.furnish(amina)
         assert TaskDefinition.objects.filter(revision=10).exists()
         us = system_caller("scene")
         create_secret(us, name="shop/db", secret_string="one", tags={"team": "shop"})
@@ -297,6 +292,7 @@ class Scene:
                 "instance": world.instances[0].pk,
                 "deployment": world.deployment.pk,
                 "task": world.new[0].pk,
+                **signing_in,
                 "service_arn": here.service_arn("production", "web"),
                 "version": SecretVersion.objects.get().version_id,
             }

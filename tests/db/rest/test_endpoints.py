@@ -19,7 +19,9 @@ from tests.db.rest.openapi import operation_of, problems_of
 from tests.factories import World
 
 # Write operations that REST does not offer, each with the reason.
-NOT_IN_REST: dict[str, str] = {}
+NOT_IN_REST: dict[str, str] = {
+    "enable_passkey": "a browser and an authenticator make a passkey, for a challenge kept in the browser's session",
+}
 # What everyone may do for themselves: these are never denied.
 FOR_ONESELF = {"GET me", "PUT me/password"}
 
