@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from access.registry import Caller, operation, system_caller
+from access.creation_tags import tagging_need
+from access.registry import Caller, Need, Params, operation, system_caller
 from base import clock, here, ids, jobs_by_name, live, outbox, outgoing
 from base.cipher import encrypt
 from base.errors import ClientError, InvalidParameter, ResourceInUse, invalid, invalid_fields, unsupported
@@ -40,9 +41,19 @@ class ClusterContains(ClientError):
 # ---- clusters ----------------------------------------------------------------------------------
 
 
+def _new_cluster_arn(params: Params) -> str:
+    return here.cluster_arn(params.get("cluster_name") or DEFAULT_CLUSTER)
+
+
+def _needs_of_registration(caller: Caller, params: Params) -> Iterator[Need]:
+    anything = here.container_instance_arn(cluster_name(params["cluster"]), "*")
+    yield from tagging_need("RegisterContainerInstance", anything, params["tags"])
+
+
 @operation(
     "ecs:CreateCluster",
-    resource=lambda params: here.cluster_arn(params.get("cluster_name") or DEFAULT_CLUSTER),
+    resource=_new_cluster_arn,
+    extra=lambda caller, params: tagging_need("CreateCluster", _new_cluster_arn(params), params["tags"]),
     writes=True,
 )
 def create_cluster(
@@ -153,7 +164,13 @@ def _checked_attributes(attributes: Mapping[str, str] | None) -> dict[str, str]:
     return attributes
 
 
-@operation("ecs:RegisterContainerInstance", resource=cluster_arn_of, writes=True, redact=("tls_key",))
+@operation(
+    "ecs:RegisterContainerInstance",
+    resource=cluster_arn_of,
+    extra=_needs_of_registration,
+    writes=True,
+    redact=("tls_key",),
+)
 def register_container_instance(
     caller: Caller,
     *,

@@ -57,7 +57,7 @@ def find_instance(cluster: Cluster, id_or_arn: str) -> ContainerInstance:
 def list_clusters(caller: Caller) -> QuerySet[Cluster]:
     """The active clusters this caller may see, by name."""
     clusters = Cluster.objects.filter(status=Cluster.Status.ACTIVE)
-    return visible(clusters, caller, "ecs:DescribeClusters")
+    return visible(clusters, caller, "ecs:DescribeClusters", row_keys={"ecs:cluster": "arn"})
 
 
 @operation("ecs:DescribeClusters", resource=cluster_arn_of, writes=False)
@@ -74,7 +74,8 @@ def list_container_instances(caller: Caller, *, cluster: str | None = None) -> Q
     )
     if cluster is not None:
         instances = instances.filter(cluster=find_cluster(cluster))
-    return visible(instances, caller, "ecs:DescribeContainerInstances")
+    keys = {"ecs:cluster": "cluster__arn"}
+    return visible(instances, caller, "ecs:DescribeContainerInstances", row_keys=keys)
 
 
 @operation("ecs:DescribeContainerInstances", resource=instance_arn_of, writes=False)

@@ -7,11 +7,11 @@ call leaves the count as it is).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from access.matching import Context, Deferred
-from access.registry import Need, Params
+from access.registry import Params
 from access.request_tags import request_tags
 from base import here
 from base.errors import OperationError
@@ -21,6 +21,10 @@ from services.models import TaskDefinition
 from services.taskdef.errors import InvalidDocument
 from services.taskdef.resources import resources
 from services.taskdef.validate import validate
+
+SERVICE_KEYS = {"ecs:cluster": "cluster__arn", "ecs:service": "arn"}
+"""For access.visibility: the columns that tell a listed service's keys."""
+TASK_KEYS = {"ecs:cluster": "cluster__arn", "ecs:service": "service__arn"}
 
 
 def of_service(params: Params) -> Context:
@@ -62,16 +66,6 @@ def of_document(params: Params) -> Context:
         return {**_of_text(normal), **request_tags({"tags": normal.get("tags")})}
 
     return Deferred(find)
-
-
-def tagging_need(action: str, resource: str, tags: object) -> Iterator[Need]:
-    """Tags given on creation need ecs:TagResource as well, with ecs:CreateAction naming what creates ("RunTask").
-
-    Else whoever may create could give what he creates the tags by which others decide.
-    """
-    keys = request_tags({"tags": tags})
-    if keys:
-        yield Need("ecs:TagResource", resource, {**keys, "ecs:CreateAction": action})
 
 
 def _definition_to_run(params: Params) -> TaskDefinition | None:

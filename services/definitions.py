@@ -8,10 +8,12 @@ from typing import Any
 from django.db.models import F
 
 from access import audit
+from access.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation
 from base import clock, here, live
 from base.errors import ClientError
 from base.tags import checked, from_list
+from services.condition_keys import of_document
 from services.lookup import definition_arn, find_definition, split_definition
 from services.models import Family, TaskDefinition
 from services.taskdef.errors import InvalidDocument
@@ -50,12 +52,20 @@ def _needs_of_document(caller: Caller, params: Params) -> Iterator[Need]:
     if not isinstance(document, Mapping):
         return
     try:
-        yield from special_needs(validate(document), _family_arn(params))
+        normal = validate(document)
+        yield from special_needs(normal, _family_arn(params))
+        yield from tagging_need("RegisterTaskDefinition", _family_arn(params), normal.get("tags"))
     except InvalidDocument:
         return  # the operation itself refuses it, with every problem named
 
 
-@operation("ecs:RegisterTaskDefinition", resource=_family_arn, extra=_needs_of_document, writes=True)
+@operation(
+    "ecs:RegisterTaskDefinition",
+    resource=_family_arn,
+    context=of_document,
+    extra=_needs_of_document,
+    writes=True,
+)
 def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> TaskDefinition:
     """Register the next revision of a family from a RegisterTaskDefinition document (AWS form).
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import F
 
 from access import audit
+from access.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation
 from base import here
 from base.errors import ClientError, InvalidParameter, invalid, unsupported
@@ -56,7 +57,7 @@ def _needs_of_definition(caller: Caller, params: Params) -> Iterator[Need]:
 
 def _needs_of_creation(caller: Caller, params: Params) -> Iterator[Need]:
     yield from _needs_of_definition(caller, params)
-    yield from condition_keys.tagging_need("CreateService", _new_service_arn(params), params["tags"])
+    yield from tagging_need("CreateService", _new_service_arn(params), params["tags"])
 
 
 # ---- services ----------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def _find(arn: str) -> models.Model:
 
 def tags_by_arn(arn: str) -> Mapping[str, str] | None:
     """For access.resource_tags: one query."""
-    rows = _KINDS[Arn.parse(arn).type].filter(arn=arn)
+    rows = _KINDS[arn.split(":", 5)[5].partition("/")[0]].filter(arn=arn)
     found: dict[str, str] | None = rows.values_list("tags", flat=True).first()
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db.models import F
 
+from access.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation
 from base import here, ids, live
 from base.errors import ClientError, InvalidParameter, invalid
@@ -42,7 +43,7 @@ def _needs(caller: Caller, params: Params) -> Iterator[Need]:
     definition = find_definition(params["task_definition"])
     yield from special_needs(definition.document, definition.arn)
     anything = here.task_arn(cluster_name(params["cluster"]), "*")
-    yield from condition_keys.tagging_need("RunTask", anything, params["tags"])
+    yield from tagging_need("RunTask", anything, params["tags"])
 
 
 @operation(

@@ -9,6 +9,7 @@ from django.db.models import Count, QuerySet
 
 from access.registry import Caller
 from access.visibility import visible
+from services.condition_keys import SERVICE_KEYS, TASK_KEYS
 from services.models import Service, Task, TaskDefinition
 
 MOST_USES = 200
@@ -56,11 +57,11 @@ def totals(caller: Caller, families: Iterable[int]) -> dict[int, Total]:
 
 def _live(caller: Caller, rows: QuerySet[Task]) -> QuerySet[Task]:
     live = rows.exclude(status="STOPPED").order_by()
-    return visible(live, caller, "ecs:DescribeTasks", owner_fields=["service__arn"])
+    return visible(live, caller, "ecs:DescribeTasks", owner_fields=["service__arn"], row_keys=TASK_KEYS)
 
 
 def services_of_family(caller: Caller, family: int) -> QuerySet[Service]:
     """The live services that have ever been given a revision of this family: where another one may go."""
     rows = Service.objects.filter(status=Service.Status.ACTIVE, revisions__task_definition__family=family)
-    seen = visible(rows, caller, "ecs:DescribeServices")
+    seen = visible(rows, caller, "ecs:DescribeServices", row_keys=SERVICE_KEYS)
     return seen.select_related("cluster").distinct().order_by("cluster__name", "name")
