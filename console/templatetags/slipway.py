@@ -26,7 +26,10 @@ from console.web import containers, drawing, links, words
 from console.web.context import strings as page_strings
 from console.web.icons import TONE_ICONS
 from console.web.icons import icon as draw_icon
+from console.web.page import address
+from console.web.page import may as may_do
 from console.web.parts import Change, Crumb, Host, Lane, LogSource, May, Stage, Tab
+from console.web.places import place
 
 register = template.Library()
 
@@ -110,6 +113,17 @@ def unlocalized(value: float) -> str:
 @register.filter
 def tone_of(status: str) -> str:
     return words.state(str(status))[0]
+
+
+@register.inclusion_tag("components/tags_card.html", takes_context=True)
+def tags_card(context: Context, arn: str, tags: Mapping[str, str], owner: str = "") -> dict[str, Any]:
+    """The tags of an ECS resource with the way to change them; `owner`: the ARN of a task's service."""
+    owners = [owner] if owner else []
+    return {
+        "tags": tags,
+        "href": address(place("tags"), arn=arn),
+        "may": may_do(context["request"], "ecs:TagResource", arn, owners),
+    }
 
 
 # --- structures ------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from console.web import (
     search,
     service_list,
     session,
+    tags,
     task_list,
     urls_services,
 )
@@ -26,6 +27,7 @@ urlpatterns: list[URLPattern] = [
     path("sign-out/", session.sign_out, name="sign-out"),
     path("", overview.overview, name="overview"),
     path("deploy-sample/", sample.deploy, name="sample-deploy"),
+    path("edit-tags/", tags.edit, name="tags"),
     path("search/", search.search, name="search"),
     path("clusters/", clusters.clusters, name="clusters"),
     path("create-cluster/", clusters.create, name="cluster-new"),
