@@ -11,6 +11,7 @@ class AccessConfig(AppConfig):
     def ready(self) -> None:
         # Imported for their registration.
         from access import (  # noqa: F401
+            identity_queries,
             links,
             mfa,
             mfa_passkeys,
@@ -20,3 +21,7 @@ class AccessConfig(AppConfig):
             sessions,
             trail,
         )
+        from base import cipher
+
+        for model in ("access.AccessKey", "access.TemporaryCredential"):
+            cipher.keeps_encrypted(model, "encrypted_secret")

@@ -49,7 +49,7 @@ def attached_to_user(user: User) -> Attached:
             "name",
             "document",
         ),
-        _boundary(Policy.objects.filter(pk=user.boundary_id)),
+        _boundary(Policy.objects.filter(pk=user.boundary_id or 0)),
     )
 
 
@@ -60,7 +60,7 @@ def attached_to_role(role: Role) -> Attached:
     return _read(
         _columns(managed, _MANAGED, _NOBODY, _EVERYWHERE, "policy__name", "policy__document"),
         _columns(inline, _INLINE, _NOBODY, _EVERYWHERE, "name", "document"),
-        _boundary(Policy.objects.filter(pk=role.boundary_id)),
+        _boundary(Policy.objects.filter(pk=role.boundary_id or 0)),
     )
 
 

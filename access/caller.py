@@ -35,7 +35,7 @@ class Caller:
     `statements` are those of all its policies, a group's held to the group's scope. `guards` are sets of statements
     each of which must allow as well: a permissions boundary, a session's policies. A session of a role has `role_id`
     and `role_arn`, and in `assumed_by` the ARN of who assumed it ("" otherwise). `mfa_at` is when the second factor
-    was given; None: there was none.
+    was given; None: there was none. `transitive_tags`: keys of session tags that roles assumed from here inherit.
     """
 
     arn: str
@@ -53,6 +53,7 @@ class Caller:
     assumed_by: str = ""
     user_agent: str = ""
     mfa_at: datetime | None = None
+    transitive_tags: tuple[str, ...] = ()
 
     @classmethod
     def for_user(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from access.models import IAM_NAME_PATTERN, Group, Policy, User
+from access.models import IAM_NAME_PATTERN, Group, Policy, Role, User
 from base import here
 from base.errors import NoSuchEntity, invalid
 
@@ -17,6 +17,10 @@ def user_arn_of(params: Mapping[str, Any]) -> str:
 
 def group_arn_of(params: Mapping[str, Any]) -> str:
     return here.group_arn(str(params["group"]))
+
+
+def role_arn_of(params: Mapping[str, Any]) -> str:
+    return here.role_arn(str(params["role"]))
 
 
 def policy_arn_of(params: Mapping[str, Any]) -> str:
@@ -45,11 +49,25 @@ def find_group(name: str) -> Group:
     return group
 
 
+def find_role(name: str) -> Role:
+    role = Role.objects.filter(name=name).first()
+    if role is None:
+        raise NoSuchEntity(f"The role with name {name} cannot be found.", fields={"role": "not found"})
+    return role
+
+
 def find_policy(name: str) -> Policy:
     policy = Policy.objects.filter(name=name).first()
     if policy is None:
         raise NoSuchEntity(f"Policy {name} does not exist.", fields={"policy": "not found"})
     return policy
+
+
+def checked_text(field: str, value: Any, longest: int) -> str:
+    """Free text, without the space around it. Raises InvalidParameter."""
+    if not isinstance(value, str) or len(value) > longest:
+        raise invalid(field, f"at most {longest} characters")
+    return value.strip()
 
 
 def checked_name(field: str, value: Any, longest: int) -> str:

@@ -1,49 +1,130 @@
-"""Writes: users, groups, and which policies they have. Policies themselves: access.policies; tokens: access.tokens."""
+"""Writes: users and groups. Their policies: access.attachments and access.inline_policies; policies themselves:
+access.policies; roles: access.roles; keys and sessions: access.keys and access.sts; tokens: access.tokens."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from access import audit
+from access.attachments import (
+    attach_group_policy,
+    attach_role_policy,
+    attach_user_policy,
+    delete_role_permissions_boundary,
+    delete_user_permissions_boundary,
+    detach_group_policy,
+    detach_role_policy,
+    detach_user_policy,
+    put_role_permissions_boundary,
+    put_user_permissions_boundary,
+)
 from access.caller import Caller
+from access.contexts import all_of, boundary_of_user, needs_tags, new_boundary, policy_context
+from access.identity_tags import tag_policy, tag_role, tag_user, untag_policy, untag_role, untag_user
+from access.inline_policies import (
+    delete_group_policy,
+    delete_role_policy,
+    delete_user_policy,
+    put_group_policy,
+    put_role_policy,
+    put_user_policy,
+)
+from access.keys import create_access_key, delete_access_key, update_access_key
 from access.models import Group, User
 from access.names import checked_name, find_group, find_policy, find_user, group_arn_of, user_arn_of
 from access.passwords import give, remember
-from access.policies import delete_policy, policy_context, put_policy
+from access.policies import (
+    create_policy,
+    create_policy_version,
+    delete_policy,
+    delete_policy_version,
+    put_policy,
+    set_default_policy_version,
+)
 from access.registry import Need, Params, operation
+from access.request_tags import request_tags
+from access.roles import (
+    create_role,
+    delete_role,
+    revoke_role_sessions,
+    update_assume_role_policy,
+    update_role,
+)
 from access.scope import checked_scope
 from access.sessions import end_all
 from access.setup import ensure_administrator, ensure_ready_made, keep_an_administrator
+from access.sts import assume_role, get_session_token, switch_role
 from access.tokens import create_token, revoke_token
 from base import here
+from base import tags as tag_rules
 from base.errors import Conflict, EntityAlreadyExists, InvalidParameter, invalid
 
 __all__ = [
     "activate_user",
     "add_user_to_group",
+    "assume_role",
+    "attach_group_policy",
     "attach_policy",
+    "attach_role_policy",
+    "attach_user_policy",
     "change_password",
+    "create_access_key",
     "create_group",
+    "create_policy",
+    "create_policy_version",
+    "create_role",
     "create_token",
     "create_user",
     "deactivate_user",
+    "delete_access_key",
     "delete_group",
+    "delete_group_policy",
     "delete_policy",
+    "delete_policy_version",
+    "delete_role",
+    "delete_role_permissions_boundary",
+    "delete_role_policy",
     "delete_user",
+    "delete_user_permissions_boundary",
+    "delete_user_policy",
+    "detach_group_policy",
     "detach_policy",
+    "detach_role_policy",
+    "detach_user_policy",
     "ensure_administrator",
     "ensure_ready_made",
+    "get_session_token",
+    "put_group_policy",
     "put_policy",
+    "put_role_permissions_boundary",
+    "put_role_policy",
+    "put_user_permissions_boundary",
+    "put_user_policy",
     "remove_user_from_group",
+    "revoke_role_sessions",
     "revoke_token",
+    "set_default_policy_version",
     "set_password",
+    "switch_role",
+    "tag_policy",
+    "tag_role",
+    "tag_user",
+    "untag_policy",
+    "untag_role",
+    "untag_user",
+    "update_access_key",
+    "update_assume_role_policy",
     "update_group",
+    "update_role",
     "update_user",
 ]
+
+attach_policy = attach_group_policy
+detach_policy = detach_group_policy
 
 
 # --- users --------------------------------------------------------------------------------------------
@@ -54,9 +135,19 @@ def _needs_of_new_user(caller: Caller, params: Params) -> Iterable[Need]:
         yield Need("iam:CreateLoginProfile", user_arn_of(params))
     for group in params["groups"] or ():
         yield Need("iam:AddUserToGroup", here.group_arn(str(group)))
+    yield from _needs_of_tags(caller, params)
 
 
-@operation("iam:CreateUser", resource=user_arn_of, extra=_needs_of_new_user, writes=True)
+_needs_of_tags = needs_tags("iam:TagUser", user_arn_of)
+
+
+@operation(
+    "iam:CreateUser",
+    resource=user_arn_of,
+    context=all_of(new_boundary, request_tags),
+    extra=_needs_of_new_user,
+    writes=True,
+)
 def create_user(
     caller: Caller,
     *,
@@ -65,14 +156,22 @@ def create_user(
     display_name: str = "",
     email: str = "",
     groups: Sequence[str] = (),
+    boundary: str | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> User:
-    """Create a user in the groups named. Without a password it can use tokens but not sign in."""
+    """Create a user in the groups named. Without a password it can use tokens and keys but not sign in."""
     checked_name("username", username, 64)
     if User.objects.filter(username__iexact=username).exists():
         raise EntityAlreadyExists(
             f"User with name {username} already exists.", fields={"username": "is taken"}
         )
-    user = User(username=username, display_name=_text("display_name", display_name, 128), email=_email(email))
+    user = User(
+        username=username,
+        display_name=_text("display_name", display_name, 128),
+        email=_email(email),
+        boundary=None if boundary is None else find_policy(boundary),
+        tags=tag_rules.checked(tags),
+    )
     give(user, password)
     user.save()
     if password is not None:
@@ -114,12 +213,42 @@ def activate_user(caller: Caller, *, username: str) -> User:
     return _set_active(find_user(username), True)
 
 
-@operation("iam:DeleteUser", resource=user_arn_of, writes=True)
-def delete_user(caller: Caller, *, username: str) -> None:
-    """Delete a user with its tokens. What it did stays in the audit trail under its name."""
+def _needs_of_deleting_user(caller: Caller, params: Params) -> Iterable[Need]:
+    user = User.objects.filter(username=params["username"]).first() if params["force"] else None
+    if user is None:
+        return
+    for group in user.groups.all():
+        yield Need("iam:RemoveUserFromGroup", group.arn)
+    for policy in user.policies.all():
+        yield Need("iam:DetachUserPolicy", user.arn, {"iam:PolicyARN": policy.arn})
+    if user.inline_policies.exists():
+        yield Need("iam:DeleteUserPolicy", user.arn)
+    if user.access_keys.exists():
+        yield Need("iam:DeleteAccessKey", user.arn)
+
+
+@operation(
+    "iam:DeleteUser",
+    resource=user_arn_of,
+    context=boundary_of_user,
+    extra=_needs_of_deleting_user,
+    writes=True,
+)
+def delete_user(caller: Caller, *, username: str, force: bool = False) -> None:
+    """Delete a user with its password and tokens. With groups, policies or access keys it is refused unless `force`,
+    which takes these away too. What it did stays in the audit trail under its name."""
     user = find_user(username)
     if user.pk == caller.user_id:
         raise Conflict("You cannot delete yourself.")
+    if not force:
+        for what, has in (
+            ("remove it from its groups", user.groups.exists()),
+            ("detach all policies", user.policies.exists()),
+            ("delete its inline policies", user.inline_policies.exists()),
+            ("delete its access keys", user.access_keys.exists()),
+        ):
+            if has:
+                raise Conflict(f"Cannot delete entity, must {what} first.", code="DeleteConflict")
     with keep_an_administrator():
         user.delete()
 
@@ -221,10 +350,30 @@ def update_group(
     return row
 
 
-@operation("iam:DeleteGroup", resource=group_arn_of, writes=True)
-def delete_group(caller: Caller, *, group: str) -> None:
-    """Delete a group; its members lose what it allowed."""
+def _needs_of_deleting_group(caller: Caller, params: Params) -> Iterable[Need]:
+    row = Group.objects.filter(name=params["group"]).first() if params["force"] else None
+    if row is None:
+        return
+    if row.members.exists():
+        yield Need("iam:RemoveUserFromGroup", row.arn)
+    for policy in row.policies.all():
+        yield Need("iam:DetachGroupPolicy", row.arn, {"iam:PolicyARN": policy.arn})
+    if row.inline_policies.exists():
+        yield Need("iam:DeleteGroupPolicy", row.arn)
+
+
+@operation("iam:DeleteGroup", resource=group_arn_of, extra=_needs_of_deleting_group, writes=True)
+def delete_group(caller: Caller, *, group: str, force: bool = False) -> None:
+    """Delete a group. With members or policies it is refused unless `force`: its members lose what it allowed."""
     row = find_group(group)
+    if not force:
+        for what, has in (
+            ("remove users from group", row.members.exists()),
+            ("detach all policies", row.policies.exists()),
+            ("delete its inline policies", row.inline_policies.exists()),
+        ):
+            if has:
+                raise Conflict(f"Cannot delete entity, must {what} first.", code="DeleteConflict")
     audit.note_change("members", sorted(row.members.values_list("username", flat=True)), [])
     with keep_an_administrator():
         row.delete()
@@ -247,25 +396,6 @@ def remove_user_from_group(caller: Caller, *, group: str, username: str) -> None
         with keep_an_administrator():
             row.members.remove(user)
         audit.note_change("member", username, None)
-
-
-@operation("iam:AttachGroupPolicy", resource=group_arn_of, context=policy_context, writes=True)
-def attach_policy(caller: Caller, *, group: str, policy: str) -> None:
-    """Give a group a policy; nothing happens when it has it."""
-    row, found = find_group(group), find_policy(policy)
-    if not row.policies.filter(pk=found.pk).exists():
-        row.policies.add(found)
-        audit.note_change("policy", None, policy)
-
-
-@operation("iam:DetachGroupPolicy", resource=group_arn_of, context=policy_context, writes=True)
-def detach_policy(caller: Caller, *, group: str, policy: str) -> None:
-    """Take a policy from a group; nothing happens when it has it not."""
-    row, found = find_group(group), find_policy(policy)
-    if row.policies.filter(pk=found.pk).exists():
-        with keep_an_administrator():
-            row.policies.remove(found)
-        audit.note_change("policy", policy, None)
 
 
 def _scope(patterns: Any) -> list[str]:

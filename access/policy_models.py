@@ -44,14 +44,6 @@ class Policy(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def arn(self) -> str:
-        return here.policy_arn(self.name, ready_made=self.ready_made)
-
-    @property
-    def default_version_id(self) -> str:
-        return f"v{self.default_version}"
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A new policy has its document as version v1 from the first moment."""
         adding = self._state.adding
@@ -59,6 +51,14 @@ class Policy(models.Model):
             super().save(*args, **kwargs)
             if adding:
                 PolicyVersion.objects.create(policy=self, number=self.default_version, document=self.document)
+
+    @property
+    def arn(self) -> str:
+        return here.policy_arn(self.name, ready_made=self.ready_made)
+
+    @property
+    def default_version_id(self) -> str:
+        return f"v{self.default_version}"
 
 
 class PolicyVersion(models.Model):

@@ -31,6 +31,7 @@ def role_caller(
     request: HttpRequest | None = None,
     session_policies: Sequence[Statements] = (),
     tags: Mapping[str, str] | None = None,
+    transitive_tags: Sequence[str] = (),
     started: datetime | None = None,
     mfa: datetime | None = None,
     source_identity: str = "",
@@ -57,6 +58,7 @@ def role_caller(
         role_arn=role.arn,
         assumed_by=whom,
         mfa_at=mfa,
+        transitive_tags=tuple(transitive_tags),
         context={
             "aws:userid": f"{role.unique_id}:{session_name}",
             "aws:PrincipalArn": role.arn,

@@ -1,4 +1,4 @@
-"""Reads: users, groups, policies. Those of the audit trail are in access/trail.py."""
+"""Reads: users, groups, roles, policies. Those of the audit trail are in access/trail.py."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from access.caller import Caller
 from access.models import Group, Policy, User
 from access.names import find_group, find_policy, find_user, group_arn_of, policy_arn_of, user_arn_of
 from access.registry import operation
+from access.roles import get_role as get_role
+from access.roles import list_roles as list_roles
 from access.trail import lookup_events as lookup_events
 from access.visibility import visible
 from base import here

@@ -22,6 +22,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from django.db import transaction
 
 from access import audit, records
+from access.attached import Statements
 from access.audit_models import AuditRecord
 from access.caller import Caller, system_caller
 from access.policy import Context, Decision
@@ -51,12 +52,21 @@ Params = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One permission a call requires. `resource`: an ARN, or "*". `owners`: see Caller.may."""
+    """One permission a call requires. `resource`: an ARN, or "*". `owners`, `resource_policy`: see Caller.may; `trust`:
+    the statements of a role's trust policy, which must allow, see Caller.may_become."""
 
     action: str
     resource: str
     context: Context = field(default_factory=dict)
     owners: tuple[str, ...] = ()
+    resource_policy: Statements | None = field(default=None, repr=False)
+    trust: Statements | None = field(default=None, repr=False)
+
+    def asked_of(self, caller: Caller) -> Decision:
+        """Whether the caller has it."""
+        if self.trust is not None:
+            return caller.may_become(self.action, self.resource, self.trust, self.context)
+        return caller.may(self.action, self.resource, self.context, self.owners, self.resource_policy)
 
 
 @dataclass(frozen=True)
@@ -191,7 +201,7 @@ def authorize(
 ) -> None:
     """For a face that does something that is no operation (streams a log): raises AccessDenied, and records it."""
     need = Need(action, resource, context or {}, tuple(owners))
-    decision = caller.may(need.action, need.resource, need.context, need.owners)
+    decision = need.asked_of(caller)
     if not decision.allowed:
         error = _denied(caller, need, decision)
         _leave(records.denial(caller, action, need, [resource], error), error)
@@ -271,7 +281,7 @@ def _own_needs(op: Operation, params: Params) -> list[Need]:
 
 def _require(op: Operation, caller: Caller, params: Params, needs: Sequence[Need]) -> None:
     for need in needs:
-        decision = caller.may(need.action, need.resource, need.context, need.owners)
+        decision = need.asked_of(caller)
         if not decision.allowed:
             denied = _denied(caller, need, decision)
             resources = [need.resource, *(one.resource for one in needs)]
@@ -343,7 +353,12 @@ def _denied(caller: Caller, need: Need, decision: Decision) -> AccessDenied:
         )
     else:
         sid = ""
-        because = f"because no policy of theirs allows the {need.action} action"
+        by = (
+            "no permissions boundary or session policy of theirs"
+            if decision.guard is not None
+            else "no policy of theirs"
+        )
+        because = f"because {by} allows the {need.action} action"
     return AccessDenied(
         f"User: {caller.arn} is not authorized to perform: {need.action}{where} {because}.",
         action=need.action,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from access.caller import system_caller
-from access.models import Group, Policy, User
-from access.ready_made import ADMINISTRATOR, READY_MADE
+from access.caller import Caller, system_caller
+from access.models import Group, Policy, PolicyVersion, User
+from access.ready_made import ADMINISTRATOR, READY_MADE, ReadyMade
 from access.registry import call
 from base.clock import now
 from base.errors import Conflict
@@ -27,11 +28,8 @@ def ensure_ready_made() -> None:
             name=wanted.name,
             defaults={"description": wanted.description, "document": wanted.document, "ready_made": True},
         )
-        current = (policy.description, policy.document, policy.ready_made)
-        if not created and current != (wanted.description, wanted.document, True):
-            policy.description, policy.document, policy.ready_made = wanted.description, wanted.document, True
-            policy.updated_at = now()
-            policy.save()
+        if not created:
+            _renew(policy, wanted)
         group, created = Group.objects.get_or_create(
             name=wanted.name, defaults={"description": wanted.description}
         )
@@ -39,10 +37,39 @@ def ensure_ready_made() -> None:
             group.policies.add(policy)
 
 
+def _renew(policy: Policy, wanted: ReadyMade) -> None:
+    """A document that has changed since the last release becomes a new version; the last five stay to be looked at."""
+    if (policy.description, policy.ready_made) != (wanted.description, True):
+        policy.description, policy.ready_made = wanted.description, True
+        policy.save(update_fields=["description", "ready_made"])
+    if policy.document != wanted.document:
+        add_version(policy, wanted.document)
+        kept = policy.versions.order_by("-number").values_list("pk", flat=True)[:5]
+        policy.versions.exclude(pk__in=list(kept)).delete()
+
+
+def add_version(policy: Policy, document: Any, *, default: bool = True) -> PolicyVersion:
+    """One more version of a policy, in force when `default`."""
+    locked = Policy.objects.select_for_update().get(pk=policy.pk)
+    policy.last_version = locked.last_version + 1
+    version = PolicyVersion.objects.create(policy=policy, number=policy.last_version, document=document)
+    if default:
+        policy.default_version, policy.document = version.number, document
+    policy.updated_at = now()
+    policy.save(update_fields=["last_version", "default_version", "document", "updated_at"])
+    return version
+
+
 def administrators() -> QuerySet[User]:
-    """Active users of a group that has the ready-made administrator policy everywhere."""
+    """Active users who have the ready-made administrator policy everywhere: by a group without a scope, or their own.
+
+    Whoever is held by a permissions boundary is not counted.
+    """
     groups = Group.objects.filter(policies__name=ADMINISTRATOR, policies__ready_made=True, scope=[])
-    return User.objects.filter(is_active=True, groups__in=groups).distinct()
+    own = User.policies.through.objects.filter(policy__name=ADMINISTRATOR, policy__ready_made=True)
+    return User.objects.filter(
+        Q(groups__in=groups) | Q(pk__in=own.values("user_id")), is_active=True, boundary=None
+    ).distinct()
 
 
 @transaction.atomic
@@ -66,13 +93,40 @@ def ensure_administrator(username: str, password: str) -> bool:
 
 @contextmanager
 def keep_an_administrator() -> Iterator[None]:
-    """Around a change that may take administration from the last one who has it: refuses with Conflict."""
-    before = administrators().exists()
+    """Around a change that may take administration from the last one who has it: refuses with Conflict.
+
+    Two such changes at once wait for each other, so that they cannot each take one of the last two.
+    """
+    list(Policy.objects.select_for_update().filter(name=ADMINISTRATOR).values_list("pk", flat=True))
+    before = _somebody_administers()
     yield
-    if before and not administrators().exists():
+    if before and not _somebody_administers():
         raise Conflict(
             "This would leave nobody who can administer Slipway: make somebody else administrator first."
         )
+
+
+def _somebody_administers() -> bool:
+    """Whether one of the administrators could repair everything: no Deny of a policy of theirs stands in the way."""
+    return any(_can_repair(user) for user in administrators())
+
+
+def _can_repair(user: User) -> bool:
+    moment = now()
+    caller = Caller.for_user(user, face="console", mfa=moment, session_started=moment)
+    return all(caller.may(action, user.arn).allowed for action in _REPAIRS)
+
+
+# What undoes whatever keeps an administrator from administering.
+_REPAIRS = (
+    "iam:AttachUserPolicy",
+    "iam:DetachUserPolicy",
+    "iam:DeleteUserPolicy",
+    "iam:DetachGroupPolicy",
+    "iam:DeleteGroupPolicy",
+    "iam:CreatePolicyVersion",
+    "iam:CreateUser",
+)
 
 
 def _group_name() -> str:

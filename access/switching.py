@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from access.caller import Caller, Face
 from access.models import Role, User
 from access.principals import LONGEST_SESSION_NAME, role_caller
+from access.sts import switch_role
 from access.trust import may_assume
 from base.clock import now
 
@@ -42,10 +43,14 @@ def switched(request: HttpRequest) -> Switched | None:
     return found if found.expires > now() else None
 
 
-def put_role(request: HttpRequest, role: Role) -> Switched:
-    """Let the browser's session act as the role. Who may is for the operation `switch_role` to decide."""
+def put_role(request: HttpRequest, caller: Caller, *, role: str) -> Switched:
+    """Let the browser's session act as the role from its next request on: runs the operation `switch_role`.
+
+    `caller`: the person as itself. Raises AccessDenied where the role does not trust it, or is not there.
+    """
+    row = switch_role(caller, role=role)
     started = now()
-    found = Switched(role.pk, role.name, started, started + timedelta(seconds=role.max_session_seconds))
+    found = Switched(row.pk, row.name, started, started + timedelta(seconds=row.max_session_seconds))
     _session(request)[SESSION_KEY] = {
         "role": found.role_id,
         "name": found.role_name,

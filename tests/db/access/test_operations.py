@@ -201,18 +201,18 @@ def test_the_last_administrator_stays(root: Caller, caller_of: Any) -> None:
     # May do everything, but by a policy of its own: the last of the administrators is still root.
     other = caller_of("other", statements=everything)
     for change in (
-        lambda: ops.delete_user(other, username="root"),
+        lambda: ops.delete_user(other, username="root", force=True),
         lambda: ops.deactivate_user(other, username="root"),
         lambda: ops.remove_user_from_group(other, group="administrator", username="root"),
         lambda: ops.detach_policy(other, group="administrator", policy="administrator"),
-        lambda: ops.delete_group(other, group="administrator"),
+        lambda: ops.delete_group(other, group="administrator", force=True),
         lambda: ops.update_group(other, group="administrator", scope=[WEB]),
     ):
         with pytest.raises(Conflict, match="nobody who can administer"):
             change()
     assert [user.username for user in administrators()] == ["root"]
     ops.create_user(other, username="second", groups=["administrator"])
-    ops.delete_user(other, username="root")
+    ops.delete_user(other, username="root", force=True)
     assert [user.username for user in administrators()] == ["second"]
 
 
