@@ -43,6 +43,8 @@ class Condition:
     quantifier: Quantifier
     variables: bool = False
     """Whether `${...}` in its values stands for values of the request."""
+    name: str = ""
+    """The key as the document has it."""
 
     @property
     def keys(self) -> frozenset[str]:
@@ -113,7 +115,9 @@ def _compile(written: str, key: str, raw: object, variables: bool) -> Condition:
     make, negated = _OPERATORS[operator]
     values = _strings(raw)
     test = make(values, variables)
-    return Condition(written, operator, key.lower(), values, test, negated, if_exists, quantifier, variables)
+    return Condition(
+        written, operator, key.lower(), values, test, negated, if_exists, quantifier, variables, key
+    )
 
 
 def _strings(raw: object) -> tuple[str, ...]:

@@ -24,6 +24,15 @@ def _percent(default: int) -> Schema:
 
 
 _STRINGS: Schema = {"type": "array", "items": {"type": "string"}}
+_POLICY: Schema = {
+    "type": "object",
+    "description": "An IAM policy document.",
+    "properties": {
+        "Version": {"type": "string", "enum": ["2012-10-17", "2008-10-17"]},
+        "Statement": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
+    },
+    "required": ["Statement"],
+}
 _DOCUMENTS: dict[str, Schema] = {
     "deployment_configuration": _object({
         "strategy": {"type": "string", "enum": ["ROLLING"]},
@@ -63,14 +72,14 @@ _DOCUMENTS: dict[str, Schema] = {
     ),
     "placement_constraints": _object({"type": {"type": "string", "enum": ["distinctInstance"]}}, "type"),
     # Of put_policy; a task definition's document is a whole body, described by `task_definition`.
-    "document": {
+    "document": _POLICY,
+    "policy_documents": _POLICY,
+    "boundary_document": _POLICY,
+    "resource_policy": _POLICY,
+    "context": {
         "type": "object",
-        "description": "An IAM policy document.",
-        "properties": {
-            "Version": {"type": "string", "enum": ["2012-10-17", "2008-10-17"]},
-            "Statement": {"type": "array", "items": {"type": "object", "additionalProperties": True}},
-        },
-        "required": ["Statement"],
+        "description": "Condition keys with a text, a number, a boolean or a list of these.",
+        "additionalProperties": {},
     },
 }  # fmt: skip
 
