@@ -263,12 +263,11 @@ def _release_before(moment: datetime) -> int | None:
 def _delete_up_to(seq: int) -> int:
     deleted = 0
     while True:
-        oldest = (
-            AuditRecord.objects.filter(seq__lte=seq).order_by("seq").values_list("seq", flat=True)[:BATCH]
-        )
-        upto = max(oldest, default=None)
-        if upto is None:
+        # Deleted in small transactions, so that no writer waits long for SQLite's one lock.
+        first = AuditRecord.objects.filter(seq__lte=seq).order_by("seq").values_list("seq", flat=True).first()
+        if first is None:
             return deleted
+        upto = min(first + BATCH, seq)
         with connection.cursor() as cursor:
             cursor.execute("DELETE FROM access_auditrecord WHERE seq <= %s", [upto])
             deleted += cursor.rowcount

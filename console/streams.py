@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, cast
+from typing import cast
 
 from asgiref.sync import sync_to_async
 from django.http import StreamingHttpResponse
@@ -19,7 +19,10 @@ class Stream(StreamingHttpResponse):
         self["Cache-Control"] = "no-store"
 
     async def __aiter__(self) -> AsyncIterator[bytes]:  # type: ignore[override]
-        pieces = cast(Iterator[Any], iter(self.streaming_content))
-        following = sync_to_async(next)
-        while (piece := await following(pieces, None)) is not None:
+        pieces = iter(cast(Iterator[bytes], self.streaming_content))
+
+        def following() -> bytes | None:
+            return next(pieces, None)
+
+        while (piece := await sync_to_async(following)()) is not None:
             yield piece

@@ -310,8 +310,8 @@ def chips(context: Context, name: str, choices: Sequence[Any], label: str) -> Sa
     drawn = []
     for choice in choices:
         query = request.GET.copy()
-        query.pop("page", None)
-        query.pop(name, None)
+        for gone in ("page", "before", name):
+            query.pop(gone, None)
         if choice.value:
             query[name] = choice.value
         drawn.append({"choice": choice, "query": query.urlencode(), "current": choice.value == current})
@@ -322,7 +322,7 @@ def chips(context: Context, name: str, choices: Sequence[Any], label: str) -> Sa
 def search_box(context: Context, placeholder: str, name: str = "q") -> SafeString:
     """A search form for `?q=` that keeps the other filters and searches while one types."""
     request = context["request"]
-    kept = [(key, value) for key, value in request.GET.items() if key not in {name, "page"}]
+    kept = [(key, value) for key, value in request.GET.items() if key not in {name, "page", "before"}]
     return containers.render(
         "search_box", context, placeholder=placeholder, name=name, kept=kept, query=request.GET.get(name, "")
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import QuerySet
 
-from access.models import AuditRecord
-from access.queries import lookup_events
-from access.registry import Caller
+from access.audit_models import AuditRecord
+from access.registry import Caller, all_operations
+from access.trail import lookup_events
 from console.web import links
 from console.web.parts import Tone
 from console.web.service_words import person
@@ -31,6 +32,9 @@ class Entry:
     """`web`, the last part of the resource."""
     url: str
     who: str
+    actor: str
+    """For the filter: the person behind a role too."""
+    role: str
     tone: Tone
     details: tuple[str, ...]
 
@@ -49,7 +53,14 @@ def recent(caller: Caller, resource_prefix: str = "") -> QuerySet[AuditRecord]:
     rows = lookup_events(caller, result=AuditRecord.Result.SUCCESS, resource_prefix=resource_prefix)
     for prefix in _NOT_CHANGES:
         rows = rows.exclude(action__startswith=prefix)
-    return rows
+    return rows.exclude(action__in=_audited_reads())
+
+
+@lru_cache(maxsize=1)
+def _audited_reads() -> tuple[str, ...]:
+    """Reads that leave a record (of secrets, of the trail itself): they change nothing."""
+    writes = {op.action for op in all_operations() if op.writes}
+    return tuple({op.action for op in all_operations() if op.audited_read} - writes)
 
 
 def entries(records: Iterable[AuditRecord]) -> list[Entry]:
@@ -57,13 +68,16 @@ def entries(records: Iterable[AuditRecord]) -> list[Entry]:
 
 
 def _entry(record: AuditRecord) -> Entry:
+    actor = record.assumed_by or record.actor_arn
     tone: Tone = "ok" if record.result == "success" else "bad"
     return Entry(
         record=record,
         what=record.action.rpartition(":")[2],
         subject=_subject(record),
         url=links.of_arn(record.resource) if record.resource.startswith("arn:") else "",
-        who=person(record.actor_arn) if record.actor_arn else record.actor_name,
+        who=person(actor) if actor else record.actor_name,
+        actor=actor or record.actor_name,
+        role=record.role_arn.rpartition("/")[2],
         tone=tone,
         details=tuple(_change(change) for change in record.changes[:3]),
     )

@@ -10,6 +10,7 @@ from django.urls import URLPattern, path
 
 from console.web import (
     audit,
+    audit_record,
     clusters,
     instances,
     overview,
@@ -47,6 +48,9 @@ urlpatterns: list[URLPattern] = [
         name="instance-deregister",
     ),
     path("audit/", audit.audit, name="audit"),
+    path("audit/export/", audit.export, name="audit-export"),
+    path("audit/verify/", audit.verify, name="audit-verify"),
+    path("audit/<int:record>/", audit_record.record, name="audit-record"),
     *urls_services.urlpatterns,
 ]
 

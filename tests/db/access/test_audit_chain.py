@@ -6,9 +6,12 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import Error as DatabaseError
 from django.db import connection, connections, transaction
 from django.test import override_settings
@@ -434,3 +437,46 @@ def test_sealers_and_writers_at_once_make_one_whole_chain(monkeypatch: pytest.Mo
     assert sum(sealed) == kept == AuditRecord.objects.count()
     assert list(AuditRecord.objects.order_by("seq").values_list("seq", flat=True)) == list(range(1, kept + 1))
     assert verify().problems == []
+
+
+# --- commands --------------------------------------------------------------------------------------------
+
+
+def command(name: str, *arguments: str) -> str:
+    out = StringIO()
+    call_command(name, *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_the_command_verifies_and_its_head_can_be_kept_elsewhere(intruder: Callable[..., int]) -> None:
+    audit_guard.install(connection)
+    trail(12)
+    said = command("access_verify_audit")
+    assert "The audit trail is whole." in said and "12 records (1 to 12)" in said
+    head = next(line.removeprefix("head ") for line in said.splitlines() if line.startswith("head "))
+    assert "is whole" in command("access_verify_audit", "--expect", head)
+    audit_chain.seal()
+    found = json.loads(command("access_verify_audit", "--json"))
+    assert (found["whole"], found["records"]) == (True, 14), "the verifications are recorded themselves"
+    with pytest.raises(CommandError, match="NUMBER:HASH"):
+        command("access_verify_audit", "--expect", "12")
+    audit_guard.lift(connection)
+    intruder("UPDATE access_auditrecord SET action = 'forged' WHERE seq = 5")
+    audit_guard.install(connection)
+    out = StringIO()
+    with pytest.raises(CommandError, match="not whole"):
+        call_command("access_verify_audit", stdout=out)
+    assert "altered: Record 5 was altered" in out.getvalue()
+
+
+def test_the_command_exports_what_lookup_finds(tmp_path: Path) -> None:
+    trail(9)
+    target = tmp_path / "audit.jsonl"
+    command("access_export_audit", "--actor", "user-1", "--output", str(target))
+    lines = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [line["record"]["parameters"]["n"] for line in lines] == [1, 4, 7]
+    assert AuditRecord.objects.latest("id").operation == "export_audit_trail"
+    with pytest.raises(CommandError, match="File exists"):
+        command("access_export_audit", "--output", str(target))
+    with pytest.raises(CommandError, match="result"):
+        command("access_export_audit", "--result", "perhaps")

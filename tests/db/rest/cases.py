@@ -71,10 +71,14 @@ READS = [
         "parameters?path=/shop&type=String",
         "parameter?name=/shop/level",
         "audit",
+        "audit?actor=root&text=cluster&since=2020-01-01T00:00:00Z",
+        "audit/status",
     )
 ]
 # Reads of values: refused to who may only look, and recorded, like writes.
 VALUES = [
+    Case("GET", "audit/verification", 200),
+    Case("GET", "audit/export?result=success", 200),
     Case("GET", "secret/value?secretId=shop/db", 200),
     Case("GET", "parameter/value?name=/shop/level", 200),
     Case("GET", "parameters/values?names=/shop/level&names=/shop/none&withDecryption=true", 200),
