@@ -13,7 +13,9 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from access.switching import Switched, switched
 from console.web import counts
+from console.web.page import caller
 
 # (name of the address, label, icon, url names that belong to it)
 _MAIN = (
@@ -24,7 +26,14 @@ _MAIN = (
     ("task-definitions", gettext_lazy("Task definitions"), "versions", ("task-definition", "family")),
     ("instances", gettext_lazy("Instances"), "server", ("instances", "instance")),
 )
-_GOVERN = (("audit", gettext_lazy("Audit"), "history", ("audit",)),)
+_ACCESS = (
+    ("users", gettext_lazy("Users"), "users", ("user",)),
+    ("groups", gettext_lazy("Groups"), "users-group", ("group",)),
+    ("roles", gettext_lazy("Roles"), "key", ("role",)),
+    ("policies", gettext_lazy("Policies"), "shield-check", ("policy",)),
+    ("simulator", gettext_lazy("Simulator"), "zoom-question", ()),
+    ("audit", gettext_lazy("Audit"), "history", ("audit",)),
+)
 _ON_THE_PHONE = ("overview", "clusters", "services", "tasks")
 
 
@@ -58,25 +67,34 @@ def build(request: HttpRequest) -> dict[str, Any]:
     here = match.url_name or "" if match else ""
     amounts = counts.of_navigation(request)
     main = _items(_MAIN, here, amounts)
-    govern = _items(_GOVERN, here, amounts)
-    everything = [*main, *govern]
+    governing = _items(_ACCESS, here, amounts)
+    everything = [*main, *governing]
     return {
         "home": _address("overview") or "/",
         "search_url": _address("search") or "",
         "live_url": _address("live") or "",
-        "groups": [Group("", main), *([Group(_("Govern"), govern)] if govern else [])],
+        "groups": [Group("", main), *([Group(_("Access"), governing)] if governing else [])],
         "bottom": [item for item in main if item.name in _ON_THE_PHONE],
         "more": [item for item in everything if item.name not in _ON_THE_PHONE],
         "more_current": any(item.current for item in everything if item.name not in _ON_THE_PHONE),
         "account": settings.SLIPWAY_ACCOUNT_ID,
         "account_label": _("Copy the account id"),
         "region": settings.SLIPWAY_REGION,
+        "role": _role(request),
         "initials": initials(getattr(request, "user", None)),
         "pages": [
             {"kind": _("Pages"), "label": i.label, "url": i.url, "icon": i.icon, "hint": ""}
             for i in everything
         ],
     }
+
+
+def _role(request: HttpRequest) -> Switched | None:
+    """The role the person acts as, for the badge at the top; None as themselves."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or not caller(request).role_id:
+        return None
+    return switched(request)
 
 
 def initials(user: Any) -> str:

@@ -26,10 +26,10 @@ def of_navigation(request: HttpRequest) -> Mapping[str, int]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {}
-    key = f"navigation:{user.pk}"
+    me = caller(request)
+    key = f"navigation:{user.pk}:{me.role_id or ''}"
     known: Mapping[str, int] | None = cache.get(key)
     if known is None:
-        me = caller(request)
         # Asked first: a denied call would be recorded, and nobody asked for these.
         known = {
             name: rows(me).order_by().count()

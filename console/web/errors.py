@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from django.core.exceptions import DisallowedHost, RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from base.errors import AccessDenied, OperationError
 from base.ids import hex_id
 from console.refusals import plain
+from console.web.places import place
 
 log = logging.getLogger(__name__)
 _REST = "/api/"
@@ -30,8 +31,15 @@ def refusal(request: HttpRequest, error: OperationError) -> HttpResponse:
             "resource": error.resource,
             "missing": error.missing,
             "statement": error.statement,
+            "explain": _explain(error),
         }
     return _page(request, error.status, _title(error.status), str(error), detail)
+
+
+def _explain(error: AccessDenied) -> str:
+    """The page that explains a missing permission."""
+    where = place("access-explain")
+    return f"{where}?{urlencode({'action': error.action, 'resource': error.resource or '*'})}" if where else ""
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

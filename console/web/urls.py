@@ -20,6 +20,7 @@ from console.web import (
     session,
     tags,
     task_list,
+    urls_access,
     urls_services,
 )
 
@@ -51,6 +52,7 @@ urlpatterns: list[URLPattern] = [
     path("audit/export/", audit.export, name="audit-export"),
     path("audit/verify/", audit.verify, name="audit-verify"),
     path("audit/<int:record>/", audit_record.record, name="audit-record"),
+    *urls_access.urlpatterns,
     *urls_services.urlpatterns,
 ]
 

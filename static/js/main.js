@@ -14,3 +14,4 @@ each("[data-chart]", async (node) => (await import("./chart.js")).attach(node));
 document.documentElement.dataset.ready = "true";
 each("form[data-taskdef]", async (node) => (await import("./taskdef.js")).attach(node));
 each("[data-choose]", async (node) => (await import("./choose.js")).attach(node));
+each("form[data-policy]", async (node) => (await import("./policy.js")).attach(node));
