@@ -16,6 +16,7 @@ from base.tags import checked, from_list
 from services.condition_keys import of_document
 from services.lookup import definition_arn, find_definition, split_definition
 from services.models import Family, TaskDefinition
+from services.roles import checked_roles, pass_role_needs
 from services.taskdef.errors import InvalidDocument
 from services.taskdef.requirements import requirements
 from services.taskdef.resources import resources
@@ -55,6 +56,7 @@ def _needs_of_document(caller: Caller, params: Params) -> Iterator[Need]:
         normal = validate(document)
         yield from special_needs(normal, _family_arn(params))
         yield from tagging_need("RegisterTaskDefinition", _family_arn(params), normal.get("tags"))
+        yield from pass_role_needs(normal)
     except InvalidDocument:
         return  # the operation itself refuses it, with every problem named
 
@@ -67,7 +69,8 @@ def _needs_of_document(caller: Caller, params: Params) -> Iterator[Need]:
     writes=True,
 )
 def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> TaskDefinition:
-    """Register the next revision of a family from a RegisterTaskDefinition document (AWS form).
+    """Register the next revision of a family from a RegisterTaskDefinition document (AWS form). Roles given in it need
+    iam:PassRole, and must trust ecs-tasks.amazonaws.com.
 
     Raises ClientException naming every field that is wrong or not supported.
     """
@@ -75,6 +78,7 @@ def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> 
         normal = validate(document)
     except InvalidDocument as error:
         raise _refused(error) from None
+    normal.update(checked_roles(normal))
     tags = checked(from_list(normal.pop("tags", None)))
     family, _ = Family.objects.get_or_create(name=normal["family"])
     Family.objects.filter(pk=family.pk).update(newest=F("newest") + 1)

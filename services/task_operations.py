@@ -23,6 +23,8 @@ from services.control.transitions import ask_to_stop
 from services.definitions import special_needs
 from services.lookup import definition_arn, find_definition, find_task, task_arn_of, task_owners
 from services.models import Task, TaskDefinition
+from services.overrides import checked_overrides, role_document
+from services.roles import pass_role_needs
 from services.scheduler.filters import Request
 from services.scheduler.model import StopCode, Strategy
 from services.scheduler.placement import place
@@ -44,6 +46,7 @@ def _needs(caller: Caller, params: Params) -> Iterator[Need]:
     yield from special_needs(definition.document, definition.arn)
     anything = here.task_arn(cluster_name(params["cluster"]), "*")
     yield from tagging_need("RunTask", anything, params["tags"])
+    yield from pass_role_needs(role_document(params["overrides"]))
 
 
 @operation(
@@ -63,6 +66,7 @@ def run_task(
     network_configuration: Mapping[str, Any] | None = None,
     placement_strategy: Sequence[Mapping[str, Any]] | None = None,
     placement_constraints: Sequence[Mapping[str, Any]] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     group: str | None = None,
     started_by: str | None = None,
     client_token: str | None = None,
@@ -70,7 +74,8 @@ def run_task(
 ) -> RunResult:
     """Run standalone tasks, once. What finds no room is answered as a failure, not kept waiting.
 
-    `client_token`: a repeat with the same token answers the tasks of the first call.
+    `client_token`: a repeat with the same token answers the tasks of the first call. `overrides`: roles (each needs
+    iam:PassRole) and containers' variables, for these tasks alone.
     """
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST_AT_ONCE:
         raise invalid("count", f"a whole number from 1 to {MOST_AT_ONCE}")
@@ -94,9 +99,18 @@ def run_task(
         strategies=[Strategy(s["type"], s.get("field", "")) for s in constraints["placementStrategy"]],
     )
     new_tags = checked(tags)
+    own = checked_overrides(overrides, definition)
     started = [
         _new_task(
-            owner, definition, instance, group, started_by or caller.name, client_token, launch_type, new_tags
+            owner,
+            definition,
+            instance,
+            group,
+            started_by or caller.name,
+            client_token,
+            launch_type,
+            new_tags,
+            own,
         )
         for instance in placement.chosen
     ]
@@ -118,6 +132,7 @@ def _new_task(
     client_token: str | None,
     launch_type: str | None,
     tags: dict[str, str],
+    overrides: dict[str, Any],
 ) -> Task:
     task_id = ids.hex_id()
     return Task(
@@ -133,6 +148,7 @@ def _new_task(
         cpu=definition.cpu,
         memory=definition.memory,
         tags=tags,
+        overrides=overrides,
     )
 
 

@@ -107,7 +107,7 @@ class ContainerSpec:
     labels: Mapping[str, str]
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
-    environment: tuple[tuple[str, str], ...] = ()
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # may hold secrets
     network_mode: str = "bridge"  # bridge | host | none | a network's name | container:<id or name>
     network_aliases: tuple[str, ...] = ()
     ports: tuple[PortBinding, ...] = ()
@@ -140,7 +140,7 @@ class ContainerSpec:
     tty: bool = False
     interactive: bool = False
     log_driver: str = "json-file"
-    log_options: tuple[tuple[str, str], ...] = ()
+    log_options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     stop_timeout: int | None = None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from services.overrides import OVERRIDES
 from services.taskdef.fields import DOCUMENT
 from services.taskdef.schema import Field, Flag, Kind, ListOf, MapOf, Struct, Text, Whole
 from services.taskdef.sizes import CpuSize, MemorySize
@@ -86,7 +87,7 @@ _DOCUMENTS: dict[str, Schema] = {
 
 def schema_of(name: str) -> Schema:
     """The schema of the parameter `name`. Raises KeyError: a new nested parameter is described here."""
-    return _DOCUMENTS[name]
+    return _of(OVERRIDES) if name == "overrides" else _DOCUMENTS[name]
 
 
 @lru_cache(maxsize=1)

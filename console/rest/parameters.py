@@ -59,6 +59,7 @@ PARAMETERS: dict[str, str] = {
     "names": "Up to 10 names.",
     "network_configuration": "The network of awsvpc tasks; filled from the cluster's own network.",
     "new_password": "The new password.",
+    "overrides": "Roles and containers' variables for these tasks alone, in AWS's form.",
     "overwrite": "Keep a new version where the parameter is there already.",
     "parameter_version": "The version's number; the newest unless it is given.",
     "password": "The password.",

@@ -30,7 +30,7 @@ from clusters.engine.port import (
     NetworkSpec,
     PullProgress,
 )
-from services.control import images, logs, specs
+from services.control import images, initialization, logs, specs
 from services.control.observe import Seen
 from services.models import Task, TaskContainer
 
@@ -69,6 +69,9 @@ def pull(task: Task, engine: Engine, seen: Seen, names: Iterable[str]) -> None:
             seen.pulled.add(row.name)
         except EngineRetryable:
             raise
+        except initialization.CannotInitialize as error:
+            seen.resource_error = str(error)
+            return
         except EngineError as error:
             seen.pull_errors[row.name] = f"{row.image}: {error}"
 
@@ -83,7 +86,7 @@ def _pull_one(task: Task, engine: Engine, row: TaskContainer, pin: str) -> None:
     Task.objects.filter(pk=task.pk, pull_started_at=None).update(pull_started_at=now)
     task.pull_started_at = task.pull_started_at or now
     told = 0.0
-    for step in engine.pull(pin):
+    for step in engine.pull(pin, initialization.task_login(task, row.name)):
         if time.monotonic() - told >= 1:
             told = time.monotonic()
             _tell_progress(task, row, step)
@@ -145,10 +148,28 @@ def start(task: Task, engine: Engine, seen: Seen, names: Iterable[str]) -> None:
     except EngineError as error:
         seen.resource_error = str(error)
         return
-    for row in task.containers.all():
-        if row.name in wanted:
-            spec = specs.container_spec(task, documents[row.name], _pin(task, row), cgroup_parent=parent)
-            _start_one(task, engine, seen, row, spec)
+    rows = [row for row in task.containers.all() if row.name in wanted]
+    try:
+        # All of them before any starts: a task that may not have its secrets leaves nothing behind.
+        secrets = {
+            row.name: initialization.container_secrets(task, documents[row.name])
+            for row in rows
+            if not row.runtime_id
+        }
+    except initialization.CannotInitialize as error:
+        seen.resource_error = str(error)
+        return
+    for row in rows:
+        variables, log_options = secrets.get(row.name, ((), ()))
+        spec = specs.container_spec(
+            task,
+            documents[row.name],
+            _pin(task, row),
+            cgroup_parent=parent,
+            secrets=variables,
+            secret_options=log_options,
+        )
+        _start_one(task, engine, seen, row, spec)
 
 
 def _start_one(task: Task, engine: Engine, seen: Seen, row: TaskContainer, spec: specs.ContainerSpec) -> None:
@@ -165,6 +186,9 @@ def _start_one(task: Task, engine: Engine, seen: Seen, row: TaskContainer, spec:
                 container_id = _create(engine, spec)
             row.runtime_id = container_id
         engine.start_container(container_id)
+    except initialization.CannotInitialize as error:
+        seen.resource_error = str(error)
+        return
     except EngineRetryable:
         if row.runtime_id:
             TaskContainer.objects.filter(pk=row.pk).update(runtime_id=row.runtime_id)

@@ -19,6 +19,12 @@ log = logging.getLogger(__name__)
 
 Pins = dict[str, dict[str, str]]  # container name -> {"image", "digest", "pin"}
 Progress = Callable[[str, PullProgress], None]
+Login = tuple[str, str]  # user name, password
+LoginOf = Callable[[str], Login | None]
+
+
+def _no_login(container: str) -> Login | None:
+    return None
 
 
 def references(definition: TaskDefinition) -> dict[str, str]:
@@ -45,22 +51,29 @@ def resolve_at_hand(definition: TaskDefinition, engine: Engine) -> Pins | None:
     return pins
 
 
-def resolve(definition: TaskDefinition, engine: Engine, progress: Progress) -> Pins:
-    """The pins, pulling what is not at hand. Raises the engine's errors."""
-    done: dict[str, dict[str, str]] = {}
-    for reference in dict.fromkeys(references(definition).values()):
-        done[reference] = pin(reference, _resolve_one(reference, engine, progress))
-    return {name: done[reference] for name, reference in references(definition).items()}
+def resolve(
+    definition: TaskDefinition, engine: Engine, progress: Progress, login: LoginOf = _no_login
+) -> Pins:
+    """The pins, pulling what is not at hand. `login`: of a container, by its name. Raises the engine's errors, and
+    those of `login`."""
+    done: dict[tuple[str, Login | None], str] = {}
+    pins: Pins = {}
+    for name, reference in references(definition).items():
+        auth = None if is_pinned(reference) else login(name)
+        if (reference, auth) not in done:
+            done[reference, auth] = _resolve_one(reference, engine, progress, auth)
+        pins[name] = pin(reference, done[reference, auth])
+    return pins
 
 
-def _resolve_one(reference: str, engine: Engine, progress: Progress) -> str:
+def _resolve_one(reference: str, engine: Engine, progress: Progress, auth: Login | None) -> str:
     if is_pinned(reference):
         return reference
     before = engine.image(reference)
     if before is not None and not before.repo_digests:
         return before.id
     try:
-        pull(reference, engine, progress)
+        pull(reference, engine, progress, auth)
     except EngineUnavailable:
         raise
     except EngineError as error:
@@ -74,8 +87,8 @@ def _resolve_one(reference: str, engine: Engine, progress: Progress) -> str:
     return _pinned_reference(reference, after)
 
 
-def pull(reference: str, engine: Engine, progress: Progress) -> None:
-    for step in engine.pull(reference):
+def pull(reference: str, engine: Engine, progress: Progress, auth: Login | None = None) -> None:
+    for step in engine.pull(reference, auth):
         progress(reference, step)
 
 

@@ -13,7 +13,7 @@ from clusters.engine.port import PullProgress
 from clusters.engines import engine_of
 from clusters.models import ContainerInstance
 from services import wakeup
-from services.control import effects, images, snapshot
+from services.control import effects, images, initialization, snapshot
 from services.control.apply import Outdated, apply
 from services.control.claim import again, claim, drop, release, renew
 from services.models import Deployment, Service, ServiceRevision
@@ -161,8 +161,13 @@ def _resolve(deployment_id: str, owner: str) -> None:
         )
         live.publish(*service_topics(service))
 
+    def login(container: str) -> images.Login | None:
+        return initialization.deployment_login(revision.task_definition, container, deployment_id)
+
     try:
-        pins = images.resolve(revision.task_definition, engine_of(instance), progress)
+        pins = images.resolve(revision.task_definition, engine_of(instance), progress, login)
+    except initialization.CannotInitialize as error:
+        _not_resolved(deployment, f"ResourceInitializationError: {error}", permanent=True)
     except EngineRetryable as error:
         _not_resolved(deployment, str(error), permanent=False)
     except EngineError as error:

@@ -11,6 +11,7 @@ from clusters.engine.port import ContainerSpec, Device, HealthCheck, Mount, Port
 from services.models import Task
 
 Document = Mapping[str, Any]
+Pairs = tuple[tuple[str, str], ...]
 
 SHARES_OF_NO_CPU = 2  # the kernel's least, for containers that reserve nothing
 _LOG_ROTATION = (("max-size", "10m"), ("max-file", "3"))
@@ -107,9 +108,16 @@ def _sysctls(document: Document) -> tuple[tuple[str, str], ...]:
 
 
 def container_spec(
-    task: Task, container: Document, image: str, *, cgroup_parent: str | None
+    task: Task,
+    container: Document,
+    image: str,
+    *,
+    cgroup_parent: str | None,
+    secrets: Pairs = (),
+    secret_options: Pairs = (),
 ) -> ContainerSpec:
-    """`image`: what to run, pinned. `cgroup_parent`: of the pause container, where it caps them jointly."""
+    """`image`: what to run, pinned. `cgroup_parent`: of the pause container, where it caps them jointly. `secrets` and
+    `secret_options`: variables and log options with their values, which live in the spec and nowhere else."""
     document = task.task_definition.document
     mode = document.get("networkMode", "bridge")
     in_pause = mode == "awsvpc"
@@ -125,7 +133,8 @@ def container_spec(
         | {port.LABEL_ROLE: "container", port.LABEL_CONTAINER_NAME: container["name"]},
         command=tuple(container["command"]) if container.get("command") else None,
         entrypoint=tuple(container["entryPoint"]) if container.get("entryPoint") else None,
-        environment=_environment(task, container),
+        # A variable from a secret wins over one of the same name that an override of the task gives.
+        environment=tuple(sorted({**dict(_environment(task, container)), **dict(secrets)}.items())),
         network_mode=f"container:{pause_name(task)}" if in_pause else mode,
         ports=_ports(container) if mode == "bridge" else (),
         cpu_shares=max(shares, SHARES_OF_NO_CPU),
@@ -167,7 +176,7 @@ def container_spec(
         tty=bool(container.get("pseudoTerminal")),
         interactive=bool(container.get("interactive")),
         log_driver=driver,
-        log_options=options,
+        log_options=tuple(sorted((*options, *secret_options))),
         stop_timeout=container.get("stopTimeout"),
     )
 

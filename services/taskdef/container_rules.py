@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from services.taskdef import words
+from services.taskdef import value_from, words
 from services.taskdef.errors import Report
 from services.taskdef.schema import NOT_YET, shorten, suggestion
 
@@ -44,6 +44,7 @@ def check_container(container: Container, at: str, report: Report) -> None:
     _ulimits(container, at, report)
     _labels(container, at, report)
     _log(container, at, report)
+    _secrets(container, at, report)
     _system_controls(container, at, report)
     _addresses(container, at, report)
 
@@ -156,7 +157,12 @@ def _labels(container: Container, at: str, report: Report) -> None:
 
 def _log(container: Container, at: str, report: Report) -> None:
     log = container.get("logConfiguration", {})
-    driver, options, at = log.get("logDriver"), log.get("options", {}), f"{at}.logConfiguration.options"
+    driver, options = log.get("logDriver"), log.get("options", {})
+    if driver in ("awslogs", "json-file") and log.get("secretOptions"):
+        report.add(
+            f"{at}.logConfiguration.secretOptions", f"have no use with {driver}, whose lines Slipway keeps itself"
+        )
+    at = f"{at}.logConfiguration.options"
     if driver == "awslogs":
         if not options.get("awslogs-group") and not report.broken(at):
             report.add(f"{at}.awslogs-group", "is required with the awslogs log driver")
@@ -178,6 +184,54 @@ def _known_options(
             pattern, rule = LOG_OPTION_VALUES[name]
             if not pattern.fullmatch(value):
                 report.add(f"{at}.{name}", f"{shorten(value)} {rule}")
+
+
+def _secrets(container: Container, at: str, report: Report) -> None:
+    plain = {item.get("name") for item in container.get("environment", [])}
+    for index, secret in enumerate(container.get("secrets", [])):
+        if secret.get("name") in plain:
+            report.add(
+                f"{at}.secrets[{index}].name",
+                "The secret name must be unique and not shared with any new or existing environment variables set "
+                f"on the container, such as '{secret['name']}'.",
+                verbatim=True,
+            )
+    options = container.get("logConfiguration", {})
+    for index, secret in enumerate(options.get("secretOptions", [])):
+        if secret.get("name") in options.get("options", {}):
+            report.add(f"{at}.logConfiguration.secretOptions[{index}].name", "is given as an option already")
+    for place, secret in (
+        *((f"{at}.secrets[{i}]", one) for i, one in enumerate(container.get("secrets", []))),
+        *(
+            (f"{at}.logConfiguration.secretOptions[{i}]", one)
+            for i, one in enumerate(options.get("secretOptions", []))
+        ),
+    ):
+        if "valueFrom" in secret:
+            _reference(secret["valueFrom"], f"{place}.valueFrom", report)
+    credentials = container.get("repositoryCredentials", {}).get("credentialsParameter")
+    if credentials is not None:
+        _credentials(credentials, f"{at}.repositoryCredentials.credentialsParameter", report)
+
+
+def _reference(text: str, at: str, report: Report) -> None:
+    try:
+        value_from.parse(text)
+    except value_from.NotAReference as error:
+        report.add(at, str(error))
+
+
+def _credentials(text: str, at: str, report: Report) -> None:
+    """A secret's ARN or its name; a parameter will not do."""
+    if not text.startswith("arn:"):
+        return
+    try:
+        reference = value_from.parse(text)
+    except value_from.NotAReference as error:
+        report.add(at, str(error))
+        return
+    if reference.kind != "secret" or reference.json_key or reference.stage or reference.version_id:
+        report.add(at, "must be the ARN or the name of a secret, alone")
 
 
 def _system_controls(container: Container, at: str, report: Report) -> None:

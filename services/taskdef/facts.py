@@ -215,7 +215,13 @@ RESTART_TERMS: dict[str, Render] = {
     ),
     "restartAttemptPeriod": one("Restart policy attempt period", SECONDS),
 }
-LOG_TERMS: dict[str, Render] = {"logDriver": one("Log driver"), "options": entries("Log option")}
+LOG_TERMS: dict[str, Render] = {
+    "logDriver": one("Log driver"),
+    "options": entries("Log option"),
+    "secretOptions": each(
+        "Secret log option", lambda item: str(item["name"]), lambda item: str(item["valueFrom"])
+    ),
+}
 
 CONTAINER_TERMS: dict[str, Render] = {
     "image": one("Image"),
@@ -225,6 +231,8 @@ CONTAINER_TERMS: dict[str, Render] = {
     "memory": one("Memory", MIB),
     "memoryReservation": one("Memory reservation", MIB),
     "environment": each("env", lambda item: str(item["name"]), lambda item: str(item["value"])),
+    "secrets": each("Secret", lambda item: str(item["name"]), lambda item: str(item["valueFrom"])),
+    "repositoryCredentials": group({"credentialsParameter": one("Registry credentials")}, ""),
     "portMappings": each("Port", lambda item: f"{item['containerPort']}/{item['protocol']}", _port),
     "entryPoint": one("Entry point", shlex.join),
     "command": one("Command", shlex.join),
@@ -262,6 +270,8 @@ PLATFORM_TERMS: dict[str, Render] = {
 TASK_TERMS: dict[str, Render] = {
     "family": one("Family"),
     "networkMode": one("Network mode"),
+    "taskRoleArn": one("Task role"),
+    "executionRoleArn": one("Execution role"),
     "requiresCompatibilities": one("Launch types", lambda types: listed(sorted(types))),
     "cpu": one("Task CPU", UNITS),
     "memory": one("Task memory", MIB),

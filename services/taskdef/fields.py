@@ -16,6 +16,7 @@ from services.taskdef.sizes import CpuSize, MemorySize
 NAME = Text(max_length=255, pattern=words.NAME, rule=words.NAME_RULE)
 ABSOLUTE = Text(max_length=4096, pattern=words.ABSOLUTE, rule=words.ABSOLUTE_RULE)
 FREE = Text(min_length=0)
+ROLE = Text(min_length=0, max_length=2048, pattern=words.ROLE, rule=words.ROLE_RULE)
 MEMORY = Whole(6, unit="MiB", why=words.MEMORY_WHY)
 OFF = Refused(neutral=(False,))
 
@@ -103,12 +104,27 @@ RESTART_POLICY = Struct({
     ),
 })  # fmt: skip
 
+SECRET = Struct({
+    "name": Field(
+        Text(pattern=words.ENV_NAME, rule="must not hold an equals sign"), "the variable (or log option)", required=True
+    ),
+    "valueFrom": Field(Text(max_length=2048), "the secret or parameter", required=True),
+})  # fmt: skip
+
+REPOSITORY_CREDENTIALS = Struct({
+    "credentialsParameter": Field(
+        Text(max_length=2048), "the secret with the registry's user name and password", required=True
+    ),
+})  # fmt: skip
+
 LOG_CONFIGURATION = Struct({
     "logDriver": Field(
         Text(choices=words.LOG_DRIVERS, later=words.LATER_LOG_DRIVERS), "where the output goes", required=True
     ),
     "options": Field(MapOf(FREE), "the log driver's options", drop_empty=True),
-    "secretOptions": Refused(),
+    "secretOptions": Field(
+        ListOf(SECRET, unique=("name",)), "options whose values come from secrets or parameters", drop_empty=True
+    ),
 })  # fmt: skip
 
 ULIMIT = Struct({
@@ -193,9 +209,11 @@ CONTAINER = Struct({
                      "reach each other at localhost"),
     "volumesFrom": Refused("is not supported by Slipway: mount the same volume in both containers"),
     "disableNetworking": Refused("is not supported by Slipway: use the network mode none", neutral=(False,)),
-    "secrets": Refused(),
+    "secrets": Field(
+        ListOf(SECRET, unique=("name",)), "environment variables from secrets and parameters", drop_empty=True
+    ),
+    "repositoryCredentials": Field(REPOSITORY_CREDENTIALS, "who asks a private registry", drop_empty=True),
     "environmentFiles": Refused(),
-    "repositoryCredentials": Refused(),
     "resourceRequirements": Refused(),
     "firelensConfiguration": Refused(),
     "credentialSpecs": Refused(),
@@ -257,8 +275,8 @@ DOCUMENT = Struct({
     ),
     "runtimePlatform": Field(RUNTIME_PLATFORM, "the machines it runs on", drop_empty=True),
     "tags": Field(ListOf(TAG, maximum=50, unique=("key",)), "tags of the revision", drop_empty=True),
-    "taskRoleArn": Refused(),
-    "executionRoleArn": Refused(),
+    "taskRoleArn": Field(ROLE, "the role its containers act as", drop_empty=True),
+    "executionRoleArn": Field(ROLE, "the role that fetches secrets and images for it", drop_empty=True),
     "pidMode": Refused(),
     "ipcMode": Refused(),
     "proxyConfiguration": Refused(),

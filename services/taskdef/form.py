@@ -1,9 +1,9 @@
 """A task definition as a flat web form, and back.
 
-Fields of the form, all strings: `family`, `network_mode`, `task_cpu`, `task_memory`, `launch_types` (comma
+Fields of the form, all strings: `family`, `network_mode`, `task_cpu`, `task_memory`, `task_role`, `execution_role`, `launch_types` (comma
 separated), and for each container N = 0, 1, … `containers-N-` followed by a name of CONTAINER_FIELDS:
 `name`, `image`, `essential` ("on" or absent, as check boxes are), `cpu`, `memory`, `memory_reservation`,
-`ports`, `environment`, `entry_point`, `command`, `health_command`, `health_interval`, `health_timeout`,
+`ports`, `environment`, `secrets`, `entry_point`, `command`, `health_command`, `health_interval`, `health_timeout`,
 `health_retries`, `health_start_period`, and the hidden `origin`, the container's name in the base document.
 Numbers need not follow each other; containers are taken in their order. How lists are written: `form_text.py`.
 """
@@ -24,6 +24,8 @@ TASK_FIELDS = {
     "network_mode": "networkMode",
     "task_cpu": "cpu",
     "task_memory": "memory",
+    "task_role": "taskRoleArn",
+    "execution_role": "executionRoleArn",
     "launch_types": "requiresCompatibilities",
 }
 NUMBERS = {"cpu": "cpu", "memory": "memory", "memory_reservation": "memoryReservation"}
@@ -37,6 +39,7 @@ HEALTH_NUMBERS = {
 LISTS: dict[str, tuple[str, Callable[[str], list[Any]]]] = {
     "ports": ("portMappings", form_text.read_ports),
     "environment": ("environment", form_text.read_environment),
+    "secrets": ("secrets", form_text.read_secrets),
     "entry_point": ("entryPoint", form_text.read_command),
     "command": ("command", form_text.read_command),
 }
@@ -126,6 +129,7 @@ def _container_texts(container: Mapping[str, Any], own_address: bool) -> dict[st
         **{field: str(container.get(member) or "") for field, member in NUMBERS.items()},
         "ports": form_text.write_ports(container.get("portMappings", []), own_address),
         "environment": form_text.write_environment(container.get("environment", [])),
+        "secrets": form_text.write_secrets(container.get("secrets", [])),
         "entry_point": _command_text(container.get("entryPoint")),
         "command": _command_text(container.get("command")),
         "health_command": form_text.write_check(health["command"]) if health else "",
@@ -269,9 +273,9 @@ def _named(table: Mapping[str, str], member: str) -> str:
 def _item(rest: str, container: Mapping[str, Any]) -> str:
     """What a person wrote for the item a path points into: the variable's name, the port."""
     match = _ITEM.fullmatch(rest)
-    if match is None or match[1] not in ("environment", "portMappings"):
+    if match is None or match[1] not in ("environment", "secrets", "portMappings"):
         return ""
     item = container[match[1]][int(match[2])]
     return (
-        str(item["name"]) if match[1] == "environment" else form_text.write_ports([item], own_address=False)
+        str(item["name"]) if match[1] != "portMappings" else form_text.write_ports([item], own_address=False)
     )

@@ -77,6 +77,18 @@ def _write_value(value: str) -> str:
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
+# ---- secrets: NAME=valueFrom, one a line ------------------------------------------------------------------
+
+
+def read_secrets(text: str) -> list[dict[str, str]]:
+    """Like variables; the value is the reference, never the secret itself."""
+    return [{"name": item["name"], "valueFrom": item["value"]} for item in read_environment(text)]
+
+
+def write_secrets(secrets: Sequence[Mapping[str, str]]) -> str:
+    return write_environment([{"name": item["name"], "value": item["valueFrom"]} for item in secrets])
+
+
 # ---- ports: [host:]container[/protocol] [name], one a line ------------------------------------------------
 
 

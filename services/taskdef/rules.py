@@ -32,6 +32,26 @@ def check_rules(document: Partial, report: Report) -> None:
     _memory_is_given(document, report)
     _task_size(document, report)
     _tags(document, report)
+    _execution_role(document, report)
+
+
+def _execution_role(document: Partial, report: Report) -> None:
+    """Somebody must fetch them: in ECS's words."""
+    if document.get("executionRoleArn") or report.broken("executionRoleArn"):
+        return
+    for container in document.get("containerDefinitions", []):
+        for what, asked in (
+            ("container secrets", container.get("secrets")),
+            ("log driver secrets", container.get("logConfiguration", {}).get("secretOptions")),
+            ("repository credentials", container.get("repositoryCredentials")),
+        ):
+            if asked:
+                report.add(
+                    "executionRoleArn",
+                    f"When you are specifying {what}, you must also specify a value for 'executionRoleArn'.",
+                    verbatim=True,
+                )
+                return
 
 
 def _essential(containers: list[Partial], report: Report) -> None:

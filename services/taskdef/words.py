@@ -79,5 +79,9 @@ SYSTEM_CONTROL = re.compile(r"[a-z0-9_]+(?:[./][A-Za-z0-9_-]+)+")
 TAG_TEXT = re.compile(r"[\w\s.:/=+\-@]*")
 TAG_RULE = "may hold letters, digits, spaces and . : / = + - @ _ only"
 
+# IAM's alphabet; a role may be given by its name or its ARN.
+ROLE = re.compile(r"(?:arn:aws:iam::[0-9]{12}:role/)?[A-Za-z0-9+=,.@_/-]+|")
+ROLE_RULE = "is neither the name nor the ARN of a role"
+
 DEFAULT_RESTART_PERIOD = 300  # seconds
 MEMORY_WHY = "Docker gives no container less than 6 MiB"

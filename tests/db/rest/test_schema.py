@@ -97,7 +97,8 @@ def test_the_task_definitions_schema_is_that_of_the_tables() -> None:
         "tcp",
         "udp",
     ]
-    assert "secrets" not in container["properties"]  # refused, so not offered
+    assert "secrets" in container["properties"]
+    assert "environmentFiles" not in container["properties"]  # refused, so not offered
     known = {**DOCUMENT, "tags": []}
     assert set(validate(known)) <= set(schema["properties"])
 

@@ -22,6 +22,11 @@ IMAGES = st.sampled_from([
     "ghcr.io/a/b__c/d-e@sha256:" + "0123456789abcdef" * 4, "public.ecr.aws/nginx/nginx:1.27@sha256:" + "a" * 64,
 ])  # fmt: skip
 ENV_NAMES = st.text(string.ascii_uppercase + "_", min_size=1, max_size=8)
+_SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/db-a1b2c3"
+REFERENCES = st.sampled_from([
+    _SECRET, f"{_SECRET}:password::", f"{_SECRET}:password:AWSPREVIOUS:", f"{_SECRET}:::0123456789",
+    "arn:aws:ssm:us-east-1:123456789012:parameter/shop/db", "/shop/db", "plain", "plain:3",
+])  # fmt: skip
 
 
 def examples(count: int) -> settings:
@@ -159,6 +164,10 @@ def containers(
         "workingDirectory": PATHS,
         "user": st.sampled_from(["app", "1000", "1000:1000", "www-data:adm"]),
         "environment": unique(st.fixed_dictionaries({"name": ENV_NAMES, "value": TEXT}), "name"),
+        "secrets": unique(
+            st.fixed_dictionaries({"name": ENV_NAMES.map("FROM_VAULT_{}".format), "valueFrom": REFERENCES}), "name"
+        ),
+        "repositoryCredentials": st.just({"credentialsParameter": "registry/login"}),
         "healthCheck": HEALTH_CHECKS,
         "readonlyRootFilesystem": st.booleans(),
         "ulimits": unique(ULIMITS, "name", 2),
@@ -236,6 +245,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         if draw(st.booleans()):
             document["placementConstraints"] = [{"type": "memberOf", "expression": "attribute:x == y"}]
     document |= draw(mostly_absent({
+        "taskRoleArn": st.sampled_from(["app", "arn:aws:iam::123456789012:role/app"]),
         "runtimePlatform": st.just({"operatingSystemFamily": "LINUX", "cpuArchitecture": "X86_64"}),
         "tags": unique(st.fixed_dictionaries({"key": NAMES}, optional={"value": NAMES}), "key").filter(
             lambda tags: not any(tag["key"].lower().startswith("aws:") for tag in tags)
@@ -250,6 +260,8 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     document["containerDefinitions"] = [
         draw(containers(name, mode, fargate, "memory" in document, volume_names, numbers)) for name in names
     ]
+    if any("secrets" in one or "repositoryCredentials" in one for one in document["containerDefinitions"]):
+        document["executionRoleArn"] = draw(st.sampled_from(["puller", "arn:aws:iam::123456789012:role/puller"]))
     for position, container in enumerate(document["containerDefinitions"][1:], start=1):
         container["essential"] = draw(st.booleans())
         earlier = document["containerDefinitions"][draw(st.integers(0, position - 1))]

@@ -198,7 +198,7 @@ def test_health_checks_are_written_as_a_line_or_as_in_ecs(text: str, command: li
 # ---- round trips -----------------------------------------------------------------------------------------
 
 COVERED = {
-    "name", "image", "essential", "cpu", "memory", "memoryReservation", "portMappings", "environment",
+    "name", "image", "essential", "cpu", "memory", "memoryReservation", "portMappings", "environment", "secrets",
     "entryPoint", "command", "healthCheck",
 }  # fmt: skip
 

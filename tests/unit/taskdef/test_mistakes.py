@@ -91,8 +91,19 @@ CONTAINER_MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"logConfiguration": {"logDriver": "json-file", "options": {"max-size": "big"}}},
      "logConfiguration.options.max-size", "10m"),
     ({"logConfiguration": {"logDriver": "awsfirelens"}}, "logConfiguration.logDriver", "not supported yet"),
-    ({"logConfiguration": {"logDriver": "syslog", "secretOptions": [{"name": "a", "valueFrom": "b"}]}},
-     "logConfiguration.secretOptions", "not supported yet"),
+    ({"logConfiguration": {"logDriver": "json-file", "secretOptions": [{"name": "a", "valueFrom": "b"}]}},
+     "logConfiguration.secretOptions", "have no use with json-file"),
+    ({"logConfiguration": {"logDriver": "splunk", "options": {"a": "x"}, "secretOptions": [{"name": "a", "valueFrom": "b"}]}},
+     "logConfiguration.secretOptions[0].name", "an option already"),
+    ({"secrets": [{"name": "A"}]}, "secrets[0].valueFrom", "is required"),
+    ({"secrets": [{"name": "A=", "valueFrom": "b"}]}, "secrets[0].name", "equals sign"),
+    ({"secrets": [{"name": "A", "valueFrom": "b"}, {"name": "A", "valueFrom": "c"}]}, "secrets[1].name", "already given"),
+    ({"environment": [{"name": "A"}], "secrets": [{"name": "A", "valueFrom": "b"}]}, "secrets[0].name",
+     "not shared with any new or existing environment variables"),
+    ({"secrets": [{"name": "A", "valueFrom": "arn:aws:s3:::x"}]}, "secrets[0].valueFrom", "of a secret or of a parameter"),
+    ({"repositoryCredentials": {}}, "repositoryCredentials.credentialsParameter", "is required"),
+    ({"repositoryCredentials": {"credentialsParameter": "arn:aws:ssm:r:1:parameter/x"}},
+     "repositoryCredentials.credentialsParameter", "must be the ARN or the name of a secret"),
     ({"systemControls": [{"namespace": "kernel.panic", "value": "1"}]}, "systemControls[0].namespace", "not belong"),
     ({"systemControls": [{"namespace": "net.core.somaxconn", "value": 1}]}, "systemControls[0].value", "a string"),
     ({"extraHosts": [{"hostname": "db", "ipAddress": "10.0.0"}]}, "extraHosts[0].ipAddress", "IPv4 or IPv6"),
@@ -113,7 +124,6 @@ CONTAINER_MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"volumesFrom": [{"sourceContainer": "x"}]}, "volumesFrom", "volumesFrom is not supported"),
     ({"disableNetworking": True}, "disableNetworking", "network mode none"),
     ({"resourceRequirements": [{"type": "GPU", "value": "1"}]}, "resourceRequirements", "not supported yet"),
-    ({"repositoryCredentials": {"credentialsParameter": "x"}}, "repositoryCredentials", "not supported yet"),
     ({"firelensConfiguration": {"type": "fluentd"}}, "firelensConfiguration", "not supported yet"),
     ({"environmentFiles": [{"value": "x", "type": "s3"}]}, "environmentFiles", "not supported yet"),
     ({"credentialSpecs": ["x"]}, "credentialSpecs", "not supported yet"),
@@ -124,9 +134,27 @@ CONTAINER_MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ("members", "place", "message"), CONTAINER_MISTAKES, ids=lambda value: str(value)[:50]
 )
 def test_container_mistakes(members: dict[str, Any], place: str, message: str) -> None:
-    found = mistakes(document(container(**members)))
+    found = mistakes(document(container(**members), executionRoleArn="puller"))
     assert list(found) == [f"{C}.{place}"], found
     assert message in found[f"{C}.{place}"]
+
+
+@pytest.mark.parametrize(
+    ("members", "what"),
+    [
+        ({"secrets": [{"name": "A", "valueFrom": "b"}]}, "container secrets"),
+        ({"repositoryCredentials": {"credentialsParameter": "b"}}, "repository credentials"),
+        (
+            {"logConfiguration": {"logDriver": "splunk", "secretOptions": [{"name": "a", "valueFrom": "b"}]}},
+            "log driver secrets",
+        ),
+    ],
+)
+def test_somebody_must_fetch_secrets(members: dict[str, Any], what: str) -> None:
+    assert mistakes(document(container(**members))) == {
+        "executionRoleArn": f"When you are specifying {what}, you must also specify a value for 'executionRoleArn'."
+    }
+    assert mistakes(document(container(**members), executionRoleArn="puller")) == {}
 
 
 # (members of the task, place, part of the message)
@@ -162,8 +190,8 @@ TASK_MISTAKES: list[tuple[dict[str, Any], str, str]] = [
     ({"tags": [{"key": "a!"}]}, "tags[0].key", "letters, digits"),
     ({"pidMode": "host"}, "pidMode", "pidMode is not supported yet by this version of Slipway"),
     ({"ipcMode": "host"}, "ipcMode", "not supported yet"),
-    ({"taskRoleArn": "r"}, "taskRoleArn", "not supported yet"),
-    ({"executionRoleArn": "r"}, "executionRoleArn", "not supported yet"),
+    ({"taskRoleArn": "no role!"}, "taskRoleArn", "neither the name nor the ARN of a role"),
+    ({"executionRoleArn": "arn:aws:s3:::x"}, "executionRoleArn", "neither the name nor the ARN of a role"),
     ({"proxyConfiguration": {"containerName": "x"}}, "proxyConfiguration", "not supported yet"),
     ({"ephemeralStorage": {"sizeInGiB": 30}}, "ephemeralStorage", "not supported yet"),
     ({"inferenceAccelerators": [{"deviceName": "x"}]}, "inferenceAccelerators", "not supported yet"),

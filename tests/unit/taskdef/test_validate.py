@@ -80,19 +80,19 @@ def test_other_task_memory_is_refused(given: Any) -> None:
 def test_all_mistakes_are_told_at_once_with_their_places() -> None:
     request = document(
         container(imge="x", essential="yes", portMappings=[{"containerPort": 70000}, {"hostPort": 80}],
-                  healthCheck={"command": ["curl"], "interval": 3}, secrets=[{"name": "A", "valueFrom": "b"}]),
+                  healthCheck={"command": ["curl"], "interval": 3}, environmentFiles=[{"value": "b"}]),
         {"name": "side"},
         famly="x", networkMode="vpc",
     )  # fmt: skip
     found = mistakes(request)
     assert set(found) == {
         "famly", "networkMode", f"{C}.imge", f"{C}.essential", f"{C}.portMappings[0].containerPort",
-        f"{C}.portMappings[1].containerPort", f"{C}.healthCheck.command", f"{C}.healthCheck.interval", f"{C}.secrets",
+        f"{C}.portMappings[1].containerPort", f"{C}.healthCheck.command", f"{C}.healthCheck.interval", f"{C}.environmentFiles",
         "containerDefinitions[1].image", "containerDefinitions[1].memory",
     }  # fmt: skip
     assert found["famly"] == "unknown field, did you mean family?"
     assert found[f"{C}.imge"] == "unknown field, did you mean image?"
-    assert found[f"{C}.secrets"] == "secrets is not supported yet by this version of Slipway"
+    assert found[f"{C}.environmentFiles"] == "environmentFiles is not supported yet by this version of Slipway"
     assert found["networkMode"] == "'vpc' is not one of bridge, host, awsvpc, none, did you mean awsvpc?"
 
 
