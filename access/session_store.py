@@ -58,10 +58,12 @@ class SessionStore(DatabaseStore):
         return bool(await super().aexists(digest_of(session_key)))
 
     def create_model_instance(self, data: dict[str, Any]) -> UserSession:
-        return _described(cast(UserSession, super().create_model_instance(data)), data)
+        row = cast(UserSession, super().create_model_instance(data))
+        return _described(row, data, self.get_expiry_age())
 
     async def acreate_model_instance(self, data: dict[str, Any]) -> UserSession:
-        return _described(cast(UserSession, await super().acreate_model_instance(data)), data)
+        row = cast(UserSession, await super().acreate_model_instance(data))
+        return _described(row, data, await self.aget_expiry_age())
 
     def delete(self, session_key: str | None = None) -> None:
         key = session_key or self.session_key
@@ -95,8 +97,9 @@ def has_ended(row: UserSession) -> bool:
     return row.started_at + longest <= moment or bool(idle and row.last_seen_at + idle <= moment)
 
 
-def _described(row: UserSession, data: dict[str, Any]) -> UserSession:
-    """The row with the columns that lists are made of, from the session's own data."""
+def _described(row: UserSession, data: dict[str, Any], age: int) -> UserSession:
+    """The row with the columns that lists are made of, from the session's own data; `age` in seconds from now."""
+    row.expire_date = now() + timedelta(seconds=age)
     row.session_key = digest_of(row.session_key)
     row.user_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
     about = data.get(ABOUT) or {}

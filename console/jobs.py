@@ -11,6 +11,7 @@ from access.models import User
 from base.errors import OperationError
 from console.demo.deploy import NoEngine, deploy
 from console.demo.images import BusyboxMissing
+from console.mail import mail_reset as mail_reset  # a job too
 
 log = logging.getLogger(__name__)
 

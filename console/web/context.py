@@ -167,4 +167,6 @@ def strings() -> dict[str, str]:
         "toggleTheme": _("Switch between light and dark"),
         "signOut": _("Sign out"),
         "time": _("Time"),
+        "passkeyMissing": _("This browser has no passkeys, or not at this address."),
+        "passkeyCancelled": _("No passkey was given. Try again."),
     }

@@ -17,16 +17,15 @@ from console.web import (
     sample,
     search,
     service_list,
-    session,
     tags,
     task_list,
     urls_access,
     urls_services,
+    urls_signin,
 )
 
 urlpatterns: list[URLPattern] = [
-    path("sign-in/", session.sign_in, name="sign-in"),
-    path("sign-out/", session.sign_out, name="sign-out"),
+    *urls_signin.urlpatterns,
     path("", overview.overview, name="overview"),
     path("deploy-sample/", sample.deploy, name="sample-deploy"),
     path("edit-tags/", tags.edit, name="tags"),

@@ -13,5 +13,6 @@ each("[data-log]", async (node) => (await import("./log.js")).attach(node));
 each("[data-chart]", async (node) => (await import("./chart.js")).attach(node));
 document.documentElement.dataset.ready = "true";
 each("form[data-taskdef]", async (node) => (await import("./taskdef.js")).attach(node));
+each("form[data-passkey]", async (node) => (await import("./passkey.js")).attach(node));
 each("[data-choose]", async (node) => (await import("./choose.js")).attach(node));
 each("form[data-policy]", async (node) => (await import("./policy.js")).attach(node));
