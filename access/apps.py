@@ -11,6 +11,7 @@ class AccessConfig(AppConfig):
     def ready(self) -> None:
         # Imported for their registration.
         from access import (  # noqa: F401
+            iam_tags,
             identity_queries,
             links,
             mfa,
@@ -19,6 +20,7 @@ class AccessConfig(AppConfig):
             passwords,
             queries,
             sessions,
+            simulator,
             trail,
         )
         from base import cipher

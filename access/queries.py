@@ -19,7 +19,11 @@ from base import here
 @operation("iam:ListUsers", resource="*", writes=False)
 def list_users(caller: Caller) -> QuerySet[User]:
     """The users this caller may see, by name, with their groups."""
-    rows = User.objects.annotate(row_arn=_arn(here.user_arn(""), "username")).prefetch_related("groups")
+    rows = (
+        User.objects.annotate(row_arn=_arn(here.user_arn(""), "username"))
+        .select_related("boundary")
+        .prefetch_related("groups")
+    )
     return visible(rows, caller, "iam:GetUser", "row_arn")
 
 

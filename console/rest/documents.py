@@ -72,6 +72,15 @@ _DOCUMENTS: dict[str, Schema] = {
         "type",
     ),
     "placement_constraints": _object({"type": {"type": "string", "enum": ["distinctInstance"]}}, "type"),
+    # Trust and session policies, in AWS's form as well.
+    **{
+        name: {"type": "object", "description": words, "additionalProperties": True}
+        for name, words in (
+            ("assume_role_policy_document", "An IAM trust policy: statements with a Principal, without Resource."),
+            ("policy_document", "An IAM trust policy: statements with a Principal, without Resource."),
+            ("session_policy", "An IAM policy document that holds the session further."),
+        )
+    },
     # Of put_policy; a task definition's document is a whole body, described by `task_definition`.
     "document": _POLICY,
     "policy_documents": _POLICY,

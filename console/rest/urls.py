@@ -5,7 +5,17 @@ from __future__ import annotations
 from django.urls import URLPattern, path, re_path
 
 from console.rest import reference
-from console.rest.resources import access, audit, clusters, services, signin, tasks, vault
+from console.rest.resources import (
+    access,
+    audit,
+    clusters,
+    identities,
+    services,
+    signin,
+    simulator,
+    tasks,
+    vault,
+)
 from console.rest.views import Nothing, view_of
 
 ENDPOINTS = [
@@ -14,8 +24,10 @@ ENDPOINTS = [
     *tasks.ENDPOINTS,
     *signin.ENDPOINTS,
     *access.ENDPOINTS,
+    *identities.ENDPOINTS,
     *audit.ENDPOINTS,
     *vault.ENDPOINTS,
+    *simulator.ENDPOINTS,
 ]
 
 urlpatterns: list[URLPattern] = [

@@ -116,12 +116,6 @@ ENDPOINTS = [
         DELETE=Action("remove_user_from_group"),
     ),
     Endpoint(
-        f"{_GROUP}/policies/<str:policy>",
-        _GROUPS,
-        PUT=Action("attach_policy"),
-        DELETE=Action("detach_policy"),
-    ),
-    Endpoint(
         "policies",
         _POLICIES,
         GET=Listing(
@@ -133,6 +127,9 @@ ENDPOINTS = [
             },
             orders={"name": ("name",), "updatedAt": ("updated_at",)},
             order="name",
+        ),
+        POST=Action(
+            "create_policy", PolicyShape, status=201, example={"policy": "scale-shop", **_POLICY_EXAMPLE}
         ),
     ),
     Endpoint(

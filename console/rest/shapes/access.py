@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from access.audit_verify import Kind
 from access.models import AuditRecord, Group, Policy, User
-from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Text, Texts, Whole
+from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Texts, Whole
 
 
 class UserShape(Shape):
@@ -17,6 +17,9 @@ class UserShape(Shape):
     displayName = Text("display_name")
     email = Text()
     isActive = Flag("is_active")
+    userId = Text("unique_id")
+    permissionsBoundary = Text("boundary.name", allow_null=True)
+    tags = Tags()
     groups = serializers.SerializerMethodField()
     createdAt = Moment("created_at")
 
@@ -51,6 +54,8 @@ class PolicyShape(Shape):
     arn = Text()
     description = Text()
     document = Free()
+    defaultVersion = Text("default_version_id")
+    tags = Tags()
     readyMade = Flag("ready_made", help_text="Slipway's own: renewed at every start, never edited.")
     groups = serializers.SerializerMethodField()
     createdAt = Moment("created_at")

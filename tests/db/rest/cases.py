@@ -14,7 +14,7 @@ from access.registry import system_caller
 from base import here
 from services.models import TaskDefinition
 from tests import factories
-from tests.db.rest import cases_signin
+from tests.db.rest import cases_identities, cases_signin, cases_simulator
 from tests.db.rest.case import Case
 from tests.factories import World
 from vault.models import SecretVersion
@@ -163,7 +163,7 @@ WRITES = [
         "username",
     ),
     Case("PATCH", "users/amina", 200, {"displayName": "Amina"}, {"email": "nowhere"}, "email"),
-    Case("DELETE", "users/amina", 204),
+    Case("DELETE", "users/amina?force=true", 204),
     Case("POST", "users/sleeper/activate", 200, {}, {"now": True}, "now"),
     Case("POST", "users/amina/deactivate", 200, {}, {"now": True}, "now"),
     Case(
@@ -192,7 +192,7 @@ WRITES = [
         "scope[0]",
     ),
     Case("PATCH", "groups/team", 200, {"description": "The team."}, {"description": 3}, "description"),
-    Case("DELETE", "groups/team", 204),
+    Case("DELETE", "groups/team?force=true", 204),
     Case("PUT", "groups/team/members/sleeper", 204, {}, {"x": 1}, "x"),
     Case("DELETE", "groups/team/members/amina", 204),
     Case("PUT", "groups/team/policies/free", 204, {}, {"x": 1}, "x"),
@@ -225,8 +225,12 @@ WRITES = [
     Case("DELETE", "secret?secretId=shop/db&recoveryWindowInDays=7", 200),
     Case("DELETE", "secret?secretId=shop/db&forceDeleteWithoutRecovery=true", 200),
     Case(
-        "PUT", "secret/value", 200, {"secretId": "shop/db", "secretString": "two"},
-        {"secretId": "shop/db"}, "secretString",
+        "PUT",
+        "secret/value",
+        200,
+        {"secretId": "shop/db", "secretString": "two"},
+        {"secretId": "shop/db"},
+        "secretString",
     ),
     Case(
         "PUT",
@@ -238,8 +242,12 @@ WRITES = [
     ),
     Case("POST", "secret/restore", 200, {"secretId": "doomed"}, {"secret": "doomed"}, "secret"),
     Case(
-        "POST", "secret/tags", 204, {"secretId": "shop/db", "tags": {"a": "b"}},
-        {"secretId": "shop/db", "tags": {"aws:a": "b"}}, "tags.aws:a",
+        "POST",
+        "secret/tags",
+        204,
+        {"secretId": "shop/db", "tags": {"a": "b"}},
+        {"secretId": "shop/db", "tags": {"aws:a": "b"}},
+        "tags.aws:a",
     ),
     Case("DELETE", "secret/tags?secretId=shop/db&tagKeys=team", 204),
     Case(
@@ -252,19 +260,28 @@ WRITES = [
     ),
     Case("DELETE", "parameter?name=/shop/level", 204),
     Case(
-        "PUT", "parameter/labels", 200, {"name": "/shop/level", "labels": ["live"]},
-        {"name": "/shop/level", "labels": ["1"]}, "labels",
+        "PUT",
+        "parameter/labels",
+        200,
+        {"name": "/shop/level", "labels": ["live"]},
+        {"name": "/shop/level", "labels": ["1"]},
+        "labels",
     ),
     Case(
-        "POST", "parameter/tags", 204, {"name": "/shop/level", "tags": {"a": "b"}},
-        {"name": "/shop/level"}, "tags",
+        "POST",
+        "parameter/tags",
+        204,
+        {"name": "/shop/level", "tags": {"a": "b"}},
+        {"name": "/shop/level"},
+        "tags",
     ),
     Case("DELETE", "parameter/tags?name=/shop/level&tagKeys=team", 204),
 ]
 
 
-READS += cases_signin.READS
-WRITES += cases_signin.WRITES
+READS += cases_identities.READS + cases_signin.READS
+WRITES += cases_identities.WRITES + cases_signin.WRITES
+WRITES += cases_simulator.WRITES
 
 
 @dataclass
@@ -284,6 +301,7 @@ class Scene:
         team.members.add(amina)
         team.policies.add(mine)
         Token.objects.create(user=amina, name="laptop", prefix="slp_x", digest="0" * 64)
+        cases_identities.furnish(amina, team, mine)
         signing_in = cases_signin.furnish(amina)
         assert TaskDefinition.objects.filter(revision=10).exists()
         us = system_caller("scene")

@@ -20,10 +20,11 @@ from tests.factories import World
 
 # Write operations that REST does not offer, each with the reason.
 NOT_IN_REST: dict[str, str] = {
+    "switch_role": "the console's own session acts as the role; programs assume it with /roles/R/sessions",
     "enable_passkey": "a browser and an authenticator make a passkey, for a challenge kept in the browser's session",
 }
 # What everyone may do for themselves: these are never denied.
-FOR_ONESELF = {"GET me", "PUT me/password"}
+FOR_ONESELF = {"GET me", "GET me/identity", "POST me/session-token", "PUT me/password"}
 
 
 @pytest.fixture
