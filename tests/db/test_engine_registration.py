@@ -1,0 +1,53 @@
+"""Which addresses an engine may be registered at."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+
+from access.registry import system_caller
+from base.errors import InvalidParameter
+from clusters.models import ContainerInstance
+from clusters.operations import ensure_defaults, register_container_instance
+
+TLS = {"tls_ca": "ca", "tls_certificate": "certificate", "tls_key": "key"}
+REFUSED = [
+    "tcp://169.254.169.254:2376",
+    "tcp://[fe80::1]:2376",
+    "tcp://[::ffff:169.254.169.254]:2376",
+    "tcp://0.0.0.0:2376",
+    "tcp://2852039166:80",
+    "tcp://user:word@10.0.0.1:2376",
+    "tcp://10.0.0.1:2376/containers/json",
+    "tcp://10.0.0.1:2376?x=1",
+    "tcp://10.0.0.1:99999",
+    "tcp://10.0.0.1:port",
+    "tcp://[::1",
+    "tcp://10.0.0.1",
+    "tcp://10.0.0.1\u2028:2376",
+    "tcp://" + "a" * 600 + ":2376",
+    "file:///etc/passwd",
+    "gopher://10.0.0.1:70",
+]
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_an_address_that_is_refused(url: str) -> None:
+    ensure_defaults()
+    with pytest.raises(InvalidParameter) as caught:
+        register_container_instance(system_caller("tests"), url=url, **TLS)
+    assert "url" in caught.value.fields
+    assert not ContainerInstance.objects.exists()
+
+
+def test_our_own_sockets_are_no_engines() -> None:
+    ensure_defaults()
+    for path in (f"{settings.SLIPWAY_HOME}/redis.sock", f"{settings.SLIPWAY_HOME}/x/../redis.sock"):
+        with pytest.raises(InvalidParameter, match="home"):
+            register_container_instance(system_caller("tests"), url=f"unix://{path}")
+
+
+@pytest.mark.parametrize("url", ["tcp://10.0.0.1:2376", "tcp://engine.example.org:2376/", "tcp://[::1]:2376"])
+def test_an_engine_in_a_private_network_is_registered(url: str) -> None:
+    ensure_defaults()
+    assert register_container_instance(system_caller("tests"), url=url, **TLS).url == url
