@@ -23,8 +23,10 @@ def kept(op: Operation, params: Params) -> dict[str, Any]:
 def success(
     op: Operation, caller: Caller, params: Params, needs: Sequence[Need], notes: audit.Notes
 ) -> AuditRecord:
-    resources = [need.resource for need in needs if need.action == op.action]
-    record = of_call(caller, op.name, op.action, [*resources, *notes.resources], params=kept(op, params))
+    asked = [need.resource for need in needs if need.action == op.action]
+    # What was made tells more than the pattern that was asked for ("web:14" than "web:*"), so it comes first.
+    resources = sorted([*asked, *notes.resources], key=lambda arn: arn.endswith("*"))
+    record = of_call(caller, op.name, op.action, resources, params=kept(op, params))
     record.changes = notes.changes
     return record
 

@@ -232,3 +232,11 @@ def test_an_idle_service_costs_nothing(web: World) -> None:
     web.run(600)
     assert len(web.job_log) == before
     assert len(web.hosts["one"].calls) == calls
+
+
+def test_the_trail_names_the_revision_that_was_registered(world: World) -> None:
+    from access.models import AuditRecord
+
+    world.register()
+    record = AuditRecord.objects.get(operation="register_task_definition")
+    assert record.resource.endswith(":task-definition/web:1")
