@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
@@ -14,11 +16,13 @@ from access.audit_models import AuditRecord
 from access.registry import Caller, all_operations
 from access.trail import lookup_events
 from console.web import links
-from console.web.parts import Tone
+from console.web.parts import Change, Tone
 from console.web.service_words import person
 
 # Not changes of what runs: left out of "last changes", kept in the audit list.
 _NOT_CHANGES = ("signin:", "sts:")
+MOST_DETAILS = 3
+_MISSING = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ def _entry(record: AuditRecord) -> Entry:
         actor=actor or record.actor_name,
         role=record.role_arn.rpartition("/")[2],
         tone=tone,
-        details=tuple(_change(change) for change in record.changes[:3]),
+        details=tuple(_line(change) for change in islice(differences_of(record.changes), MOST_DETAILS)),
     )
 
 
@@ -91,14 +95,51 @@ def _subject(record: AuditRecord) -> str:
     return "/".join(parts[1:]) if len(parts) > 1 else resource
 
 
-def _change(change: dict[str, Any]) -> str:
-    before, after = _short(change.get("before")), _short(change.get("after"))
-    return f"{change.get('field', '')} {before} → {after}"
+def differences_of(recorded: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
+    """The record's changes, field by field; of documents only what differs in them, under its path."""
+    for change in recorded:
+        yield from _between(str(change.get("field", "")), change.get("before"), change.get("after"))
 
 
-def _short(value: Any) -> str:
-    if value is None:
+def _between(path: str, before: Any, after: Any) -> Iterator[Change]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in dict.fromkeys([*before, *after]):
+            yield from _between(f"{path}.{name}", before.get(name, _MISSING), after.get(name, _MISSING))
+    elif isinstance(before, list) and isinstance(after, list) and _documents(before, after):
+        for number in range(max(len(before), len(after))):
+            yield from _between(f"{path}[{number}]", _at(before, number), _at(after, number))
+    elif _set(before) != _set(after):
+        short, other = _text(before), _text(after)
+        yield Change(path, short, other) if short != other else Change(path, str(before), str(after))
+
+
+def _documents(before: list[Any], after: list[Any]) -> bool:
+    """Lists of documents are compared one by one, lists of words as a whole."""
+    return any(isinstance(item, dict) for item in (*before, *after))
+
+
+def _at(items: list[Any], number: int) -> Any:
+    return items[number] if number < len(items) else _MISSING
+
+
+def _set(value: Any) -> Any:
+    return None if value is _MISSING else value
+
+
+def _text(value: Any) -> str | None:
+    """As people read it: of an ARN its last part."""
+    if _set(value) is None:
+        return None
+    if isinstance(value, str):
+        return value.rsplit("/", 1)[-1] if value.startswith("arn:") else value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _line(change: Change) -> str:
+    return f"{change.label} {_short(change.before)} → {_short(change.after)}"
+
+
+def _short(text: str | None) -> str:
+    if text is None:
         return "–"
-    text = value if isinstance(value, str) else str(value)
-    text = text.rsplit("/", 1)[-1] if text.startswith("arn:") else text
     return text if len(text) <= 40 else f"{text[:37]}…"
