@@ -86,7 +86,7 @@ def verify(expected: tuple[int, str] | None = None) -> Verification:
     """Check every record that is there, every checkpoint, the head, and the database's guard.
 
     `expected`: a (number, hash) noted outside earlier, which catches a database put back to an older state as well.
-    Reads only; memory is bounded; takes some 30 microseconds a record. Sealing and retention may go on meanwhile.
+    Reads only; memory is bounded. Sealing and retention may go on meanwhile.
     """
     while True:
         chain = AuditChain.objects.filter(key="this").first()

@@ -15,7 +15,7 @@ from access import audit, audit_chain, audit_guard
 from access.audit_models import AuditRecord
 from access.models import Group, Policy
 from base import here
-from console.web.audit_record import differences_of
+from console.web.changes import differences_of
 from tests.db.web.conftest import Reader
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
