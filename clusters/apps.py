@@ -9,4 +9,7 @@ class ClustersConfig(AppConfig):
     name = "clusters"
 
     def ready(self) -> None:
+        from base import cipher
         from clusters import operations, queries  # noqa: F401  (registers the operations)
+
+        cipher.keeps_encrypted("clusters.ContainerInstance", "tls_key")

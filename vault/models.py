@@ -8,7 +8,6 @@ from __future__ import annotations
 from django.db import models
 
 from base import cipher, clock
-from vault import names
 
 CURRENT, PREVIOUS, PENDING = "AWSCURRENT", "AWSPREVIOUS", "AWSPENDING"
 
@@ -112,6 +111,11 @@ class Parameter(models.Model):
         return self.name
 
     @property
+    def path(self) -> str:
+        """Its name as a part of addresses, without the first slash."""
+        return self.name.removeprefix("/")
+
+    @property
     def secure(self) -> bool:
         return self.type == self.Type.SECURE_STRING
 
@@ -154,9 +158,9 @@ class ParameterVersion(models.Model):
 
 
 def secret_topics(secret: Secret) -> tuple[str, ...]:
-    """The pages that show this secret."""
-    return ("secrets", f"secret:{names.token(secret.name)}")
+    """What the pages that show this secret follow."""
+    return ("secrets",)
 
 
 def parameter_topics(parameter: Parameter) -> tuple[str, ...]:
-    return ("parameters", f"parameter:{names.token(parameter.name)}")
+    return ("parameters",)

@@ -5,7 +5,6 @@ Sources: Secrets Manager and Systems Manager API references; Service Authorizati
 
 from __future__ import annotations
 
-import base64
 import re
 import secrets
 import string
@@ -51,8 +50,3 @@ def is_parameter_arn(text: str) -> bool:
 def name_in_arn(arn: str) -> str:
     """What stands after "secret:" or "parameter/"."""
     return arn.split(":", 5)[-1].removeprefix("secret:").removeprefix("parameter/")
-
-
-def token(name: str) -> str:
-    """A name as one word of a live topic or an element's id: it may hold slashes and more."""
-    return base64.urlsafe_b64encode(name.encode()).decode("ascii").rstrip("=")

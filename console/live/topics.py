@@ -1,6 +1,7 @@
 """Who may follow which topic. A topic carries no data, only that something changed; even that is not for everyone.
 
-overview, clusters, services, tasks, task-definitions, instances, audit   lists: whoever is signed in
+overview, clusters, services, tasks, task-definitions, instances,
+secrets, parameters, audit                                                lists: whoever is signed in
 cluster:<name>  service:<cluster>/<name>  task:<id>  taskdef:<family>  instance:<id>
 logs:<any of the above with a colon>                                      that part's log lines
 """
@@ -14,7 +15,19 @@ from base import here
 from clusters.models import ContainerInstance
 from services.models import Task
 
-LISTS = frozenset({"overview", "clusters", "services", "tasks", "task-definitions", "instances", "audit"})
+LISTS = frozenset(
+    {
+        "overview",
+        "clusters",
+        "services",
+        "tasks",
+        "task-definitions",
+        "instances",
+        "secrets",
+        "parameters",
+        "audit",
+    }
+)
 MOST = 60
 
 

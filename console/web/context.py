@@ -25,6 +25,8 @@ _MAIN = (
     ("tasks", gettext_lazy("Tasks"), "box", ("tasks", "task")),
     ("task-definitions", gettext_lazy("Task definitions"), "versions", ("task-definition", "family")),
     ("instances", gettext_lazy("Instances"), "server", ("instances", "instance")),
+    ("secrets", gettext_lazy("Secrets"), "lock", ("secret",)),
+    ("parameters", gettext_lazy("Parameters"), "list-details", ("parameter",)),
 )
 _ACCESS = (
     ("users", gettext_lazy("Users"), "users", ("user",)),

@@ -22,6 +22,7 @@ from console.web import (
     urls_access,
     urls_services,
     urls_signin,
+    urls_vault,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -53,6 +54,7 @@ urlpatterns: list[URLPattern] = [
     path("audit/<int:record>/", audit_record.record, name="audit-record"),
     *urls_access.urlpatterns,
     *urls_services.urlpatterns,
+    *urls_vault.urlpatterns,
 ]
 
 if settings.DEBUG:

@@ -1,0 +1,21 @@
+"""Addresses of secrets and parameters. Their names may hold slashes, so what is done to one stands before its name."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from console.web import parameters, secrets
+
+urlpatterns: list[URLPattern] = [
+    path("secrets/", secrets.secrets, name="secrets"),
+    path("create-secret/", secrets.create, name="secret-new"),
+    path("secrets/<path:name>/", secrets.secret, name="secret"),
+    path("put-secret/<path:name>/", secrets.put, name="secret-put"),
+    path("delete-secret/<path:name>/", secrets.delete, name="secret-delete"),
+    path("restore-secret/<path:name>/", secrets.restore, name="secret-restore"),
+    path("parameters/", parameters.parameters, name="parameters"),
+    path("create-parameter/", parameters.create, name="parameter-new"),
+    path("parameters/<path:name>/", parameters.parameter, name="parameter"),
+    path("put-parameter/<path:name>/", parameters.put, name="parameter-put"),
+    path("delete-parameter/<path:name>/", parameters.delete, name="parameter-delete"),
+]
