@@ -8,17 +8,19 @@ from importlib import import_module
 from celery import shared_task
 from django.conf import settings
 
-from access import audit_chain, audit_verify, links, signin
+from access import audit_chain, audit_verify, links, signin, sts
 from base import live
 from base.clock import now
 
 
 @shared_task(name="access.retention", ignore_result=True)
 def apply_retention() -> None:
-    """Forget audit records older than SLIPWAY_KEEP_AUDIT_DAYS, failed sign-ins, and sessions that have ended."""
+    """Forget audit records older than SLIPWAY_KEEP_AUDIT_DAYS, failed sign-ins, and sessions and temporary keys
+    that have ended."""
     audit_chain.forget_before(now() - timedelta(days=settings.SLIPWAY_KEEP_AUDIT_DAYS))
     signin.forget_guards()
     links.forget_old()
+    sts.forget_expired()
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
 
 

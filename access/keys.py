@@ -120,21 +120,27 @@ def _temporary(key_id: str, session_token: str) -> Credential | None:
 @operation("iam:CreateAccessKey", resource=user_arn_of, writes=True)
 def create_access_key(caller: Caller, *, username: str) -> IssuedKey:
     """Give a user an access key. Its secret is in the answer and nowhere else; a user has two keys at most."""
+    return _issue(_with_room(username), access_key_id(), new_secret())
+
+
+@operation("slipway:ImportAccessKey", resource=user_arn_of, writes=True)
+def import_access_key(caller: Caller, *, username: str, key_id: str, secret_access_key: str) -> AccessKey:
+    """Give a user an access key chosen elsewhere, such as at set-up. A user has two keys at most."""
+    if not isinstance(key_id, str) or _KEY_ID.fullmatch(key_id) is None:
+        raise invalid("key_id", "16 to 128 letters, digits and underscores")
+    if not isinstance(secret_access_key, str) or _SECRET.fullmatch(secret_access_key) is None:
+        raise invalid("secret_access_key", "16 to 256 printable characters without spaces")
+    user = _with_room(username)
+    if AccessKey.objects.filter(key_id=key_id).exists():
+        raise EntityAlreadyExists(f"There is an access key {key_id} already.", fields={"key_id": "is taken"})
+    return _issue(user, key_id, secret_access_key).key
+
+
+def _with_room(username: str) -> User:
     user = User.objects.select_for_update().get(pk=find_user(username).pk)
     if user.access_keys.count() >= MOST_KEYS:
         raise LimitExceeded(f"Cannot exceed quota for AccessKeysPerUser: {MOST_KEYS}.")
-    return _issue(user, access_key_id(), new_secret())
-
-
-def give_key(user: User, key_id: str, secret: str) -> IssuedKey:
-    """A key chosen by whoever sets the installation up. Raises InvalidParameter when it will not do."""
-    if _KEY_ID.fullmatch(key_id) is None:
-        raise invalid("key_id", "16 to 128 letters, digits and underscores")
-    if _SECRET.fullmatch(secret) is None:
-        raise invalid("secret", "16 to 256 printable characters without spaces")
-    if AccessKey.objects.filter(key_id=key_id).exists():
-        raise EntityAlreadyExists(f"There is an access key {key_id} already.")
-    return _issue(user, key_id, secret)
+    return user
 
 
 def _issue(user: User, key_id: str, secret: str) -> IssuedKey:

@@ -33,7 +33,7 @@ from access.inline_policies import (
     put_role_policy,
     put_user_policy,
 )
-from access.keys import create_access_key, delete_access_key, update_access_key
+from access.keys import create_access_key, delete_access_key, import_access_key, update_access_key
 from access.models import Group, User
 from access.names import checked_name, find_group, find_policy, find_user, group_arn_of, user_arn_of
 from access.passwords import give, remember
@@ -98,6 +98,7 @@ __all__ = [
     "ensure_administrator",
     "ensure_ready_made",
     "get_session_token",
+    "import_access_key",
     "put_group_policy",
     "put_policy",
     "put_role_permissions_boundary",

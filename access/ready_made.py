@@ -49,7 +49,6 @@ _DEPLOY: dict[str, Any] = {
     "Action": [
         "ecs:RegisterTaskDefinition",
         "ecs:CreateService",
-        "ecs:UpdateService",
         "ecs:StopServiceDeployment",
         "ecs:ContinueServiceDeployment",
         "ecs:RunTask",
@@ -59,6 +58,22 @@ _DEPLOY: dict[str, Any] = {
         "ecs:TagResource",
         "ecs:UntagResource",
     ],
+    "Resource": "*",
+}
+
+# An Allow with a condition, not a Deny: who is an operator as well may scale to zero.
+_UPDATE_ABOVE_ZERO: dict[str, Any] = {
+    "Sid": "UpdateButNotToZero",
+    "Effect": "Allow",
+    "Action": "ecs:UpdateService",
+    "Resource": "*",
+    "Condition": {"NumericGreaterThanIfExists": {"slipway:desired-count": "0"}},
+}
+
+_AUDIT: dict[str, Any] = {
+    "Sid": "Audit",
+    "Effect": "Allow",
+    "Action": ["iam:Simulate*", "slipway:ExportAuditTrail", "slipway:VerifyAuditTrail"],
     "Resource": "*",
 }
 
@@ -100,13 +115,18 @@ READY_MADE = (
     ),
     ReadyMade(
         "deployer",
-        "Registers task definitions, creates and updates services, deploys and rolls back, runs and stops tasks.",
-        (_READ, _DEPLOY),
+        "Registers task definitions, creates and updates services but not to zero tasks, rolls back, runs and stops.",
+        (_READ, _DEPLOY, _UPDATE_ABOVE_ZERO),
     ),
     ReadyMade(
         "operator",
         "Scales, forces deployments, stops and rolls back deployments, stops tasks, drains instances.",
         (_READ, _OPERATE),
+    ),
+    ReadyMade(
+        "auditor",
+        "Sees everything but the values of secrets, exports and verifies the audit trail, simulates policies.",
+        (_READ, _AUDIT),
     ),
     ReadyMade("read-only", "Sees everything but the values of secrets, and changes nothing.", (_READ,)),
 )

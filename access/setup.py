@@ -73,11 +73,13 @@ def administrators() -> QuerySet[User]:
 
 
 @transaction.atomic
-def ensure_administrator(username: str, password: str) -> bool:
+def ensure_administrator(username: str, password: str, access_key: tuple[str, str] | None = None) -> bool:
     """Create a user who may do everything, unless there is one. Returns whether it did.
 
+    `access_key`: id and secret of its first access key; None: it gets none.
+
     A user of that name who is no administrator is left alone, and the way back is logged.
-    Raises InvalidParameter when the name or the password will not do.
+    Raises InvalidParameter when the name, the password or the key will not do.
     """
     ensure_ready_made()
     if administrators().exists():
@@ -87,7 +89,11 @@ def ensure_administrator(username: str, password: str) -> bool:
             "Nobody can administer: run manage.py access_reset_password %s --administrator", username
         )
         return False
-    call("create_user", system_caller("setup"), username=username, password=password, groups=[_group_name()])
+    caller = system_caller("setup")
+    call("create_user", caller, username=username, password=password, groups=[_group_name()])
+    if access_key is not None:
+        key_id, secret = access_key
+        call("import_access_key", caller, username=username, key_id=key_id, secret_access_key=secret)
     return True
 
 

@@ -25,6 +25,9 @@ SLIPWAY_REGION: str = env.str("SLIPWAY_REGION", default="us-east-1")
 SLIPWAY_BIND: str = env.str("SLIPWAY_BIND", default="127.0.0.1")
 SLIPWAY_PORT: int = env.int("PORT", default=8000)
 SLIPWAY_ADMIN_PASSWORD: str = env.str("SLIPWAY_ADMIN_PASSWORD", default="")
+# The first administrator's access key, for programs that are set up before anybody signs in.
+SLIPWAY_ADMIN_ACCESS_KEY_ID: str = env.str("SLIPWAY_ADMIN_ACCESS_KEY_ID", default="")
+SLIPWAY_ADMIN_SECRET_ACCESS_KEY: str = env.str("SLIPWAY_ADMIN_SECRET_ACCESS_KEY", default="")
 # The address people type, when it is not http://SLIPWAY_BIND:PORT (behind a proxy, with TLS, by name).
 SLIPWAY_URL: str = env.str("SLIPWAY_URL", default="").rstrip("/")
 # Which of our processes this is: web, worker, beat, watcher; "" for a command.

@@ -1,12 +1,13 @@
 """Roles, keys, versions of policies, inline policies, boundaries, tags; unique ids still empty for rows there are."""
 
-import access.unique_ids
-import base.clock
 import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
+
+import access.unique_ids
+import base.clock
 
 
 class Migration(migrations.Migration):

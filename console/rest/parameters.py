@@ -100,6 +100,7 @@ PARAMETERS: dict[str, str] = {
     "role": "A role's name or ARN.",
     "scheduling_strategy": "REPLICA.",
     "scope": "ARN patterns the group is held to; none: everywhere.",
+    "secret_access_key": "The key's secret, 16 to 256 printable characters.",
     "secret_binary": "The value, in base64.",
     "secret_id": "The secret's name or ARN.",
     "secret_string": "The value, as text.",

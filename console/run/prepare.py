@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -41,11 +42,21 @@ def prepare(say: Say) -> str | None:
         ensure_defaults(engine_probe.endpoint())
         given = settings.SLIPWAY_ADMIN_PASSWORD
         password = given or secrets.token_urlsafe(12)
-        created = ensure_administrator(ADMINISTRATOR, password)
+        created = ensure_administrator(ADMINISTRATOR, password, _access_key())
         return password if created and not given else None
     finally:
         # The processes are started next: none of them may share this connection.
         connection.close()
+
+
+def _access_key() -> tuple[str, str] | None:
+    """The one the environment gives. Raises ImproperlyConfigured when it gives half of one."""
+    key = (settings.SLIPWAY_ADMIN_ACCESS_KEY_ID, settings.SLIPWAY_ADMIN_SECRET_ACCESS_KEY)
+    if any(key) and not all(key):
+        raise ImproperlyConfigured(
+            "SLIPWAY_ADMIN_ACCESS_KEY_ID and SLIPWAY_ADMIN_SECRET_ACCESS_KEY go together: give both or none."
+        )
+    return key if all(key) else None
 
 
 def _migrate(say: Say) -> None:

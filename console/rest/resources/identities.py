@@ -117,6 +117,11 @@ ENDPOINTS = [
     Endpoint(
         f"{_USER}/access-keys/<str:keyId>",
         _KEYS,
+        PUT=Action(
+            "import_access_key",
+            AccessKeyShape,
+            example={"secretAccessKey": "a secret of 16 characters or more"},
+        ),
         PATCH=Action("update_access_key", AccessKeyShape, example={"active": False}),
         DELETE=Action("delete_access_key"),
     ),

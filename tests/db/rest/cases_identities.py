@@ -90,6 +90,14 @@ WRITES = [
         )
     ),
     Case("POST", f"{_U}/access-keys", 201, {}, {"name": "x"}, "name"),
+    Case(
+        "PUT",
+        f"{_U}/access-keys/AKIABBBBBBBBBBBBBBBB",
+        200,
+        {"secretAccessKey": "0123456789abcdef"},
+        {"secretAccessKey": "short"},
+        "secretAccessKey",
+    ),
     Case("PATCH", f"{_U}/access-keys/{KEY}", 200, {"active": False}, {"active": "no"}, "active"),
     Case("DELETE", f"{_U}/access-keys/{KEY}", 204),
     Case(
