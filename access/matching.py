@@ -76,9 +76,7 @@ class Template:
     def matches(self, text: str, context: Context, *, ignore_case: bool = False) -> bool:
         """`context` has lower-case keys. A pattern with a variable that has no value matches nothing."""
         known = self.known(context)
-        if known is None:
-            return False
-        return _expression(_atoms(known), ignore_case).fullmatch(text) is not None
+        return known is not None and _expression(tuple(known), ignore_case).fullmatch(text) is not None
 
 
 def template(pattern: str, *, variables: bool, wildcards: bool = True) -> Template:
@@ -109,8 +107,9 @@ def _variable(written: str) -> Part:
 
 
 @lru_cache(maxsize=4096)
-def _expression(body: str, ignore_case: bool = False) -> re.Pattern[str]:
-    return re.compile(body, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+def _expression(known: tuple[Known, ...], ignore_case: bool) -> re.Pattern[str]:
+    """Kept by parts: a caller's variables have the same values request after request."""
+    return re.compile(_atoms(known), re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
 def _atoms(known: Iterable[Known]) -> str:

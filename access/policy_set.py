@@ -86,35 +86,63 @@ def _service_of(pattern: str) -> str:
     return service.lower() if colon and "*" not in service and "?" not in service else ""
 
 
+class _Alike:
+    """Statements with the same Resource element: whether it matches is found out once for all of them."""
+
+    __slots__ = ("not_resource", "resources", "statements")
+
+    def __init__(self, first: Statement) -> None:
+        self.resources = first.resources
+        self.not_resource = first.not_resource
+        self.statements: list[Statement] = []
+
+    def first(self, request: Request) -> Statement | None:
+        if self.resources.matches(request.resource, request.context) is self.not_resource:
+            return None
+        for statement in self.statements:
+            if statement.holds(request):
+                return statement
+        return None
+
+
 class _Resources:
     """Statements by what their resources begin with."""
 
     __slots__ = ("_always", "_by_head", "_lengths")
 
     def __init__(self, statements: list[Statement]) -> None:
-        self._always: list[Statement] = []
-        self._by_head: dict[str, list[Statement]] = {}
+        self._always: list[_Alike] = []
+        self._by_head: dict[str, list[_Alike]] = {}
+        alike: dict[tuple[object, ...], _Alike] = {}
         for statement in statements:
-            heads = _heads(statement)
-            if len(statements) <= _FEW or "" in heads:
-                self._always.append(statement)
-                continue
-            for head in heads:
-                self._by_head.setdefault(head, []).append(statement)
+            key = (statement.resources.patterns, statement.resources.variable, statement.not_resource)
+            if key not in alike:
+                alike[key] = _Alike(statement)
+                self._file(alike[key], _heads(statement) if len(statements) > _FEW else {""})
+            alike[key].statements.append(statement)
         self._lengths = sorted({len(head) for head in self._by_head})
+
+    def _file(self, group: _Alike, heads: set[str]) -> None:
+        if "" in heads:
+            self._always.append(group)
+            return
+        for head in heads:
+            self._by_head.setdefault(head, []).append(group)
 
     def first(self, request: Request) -> Statement | None:
         """The first statement found that applies; which one is of no consequence to the decision."""
-        for statement in self._always:
-            if statement.applies_to_resource(request):
-                return statement
+        for group in self._always:
+            found = group.first(request)
+            if found is not None:
+                return found
         resource = request.resource
         for length in self._lengths:
             if length > len(resource):
                 break
-            for statement in self._by_head.get(resource[:length], ()):
-                if statement.applies_to_resource(request):
-                    return statement
+            for group in self._by_head.get(resource[:length], ()):
+                found = group.first(request)
+                if found is not None:
+                    return found
         return None
 
 

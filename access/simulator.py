@@ -34,7 +34,7 @@ def _principal_arn(params: Params) -> str:
     return str(params["principal"])
 
 
-@operation("iam:SimulatePrincipalPolicy", resource=_principal_arn, writes=False)
+@operation("iam:SimulatePrincipalPolicy", resource=_principal_arn, writes=False, audited_read=True)
 def simulate_principal_policy(
     caller: Caller,
     *,
@@ -59,7 +59,7 @@ def simulate_principal_policy(
     ]
 
 
-@operation("iam:SimulateCustomPolicy", resource="*", writes=False)
+@operation("iam:SimulateCustomPolicy", resource="*", writes=False, audited_read=True)
 def simulate_custom_policy(
     caller: Caller,
     *,

@@ -65,6 +65,10 @@ class Statement:
         """The same where the action is known to match."""
         if self.resources.matches(request.resource, request.context) is self.not_resource:
             return False
+        return self.holds(request)
+
+    def holds(self, request: Request) -> bool:
+        """The same where action and resource are known to match: scope and conditions."""
         if self.scope is not None and not self.scope.covers(
             request.action, request.resource, request.owners, request.context
         ):
