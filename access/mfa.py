@@ -70,11 +70,6 @@ def factors_of(user: User) -> Factors:
     return Factors(totp, passkey, unused)
 
 
-def remove_all(user: User) -> int:
-    """Take every second factor from a user; how many rows. For the command of who lost everything."""
-    return sum(model.objects.filter(user=user).delete()[0] for model in (TotpDevice, Passkey, RecoveryCode))
-
-
 # --- checking ------------------------------------------------------------------------------------------
 
 

@@ -237,7 +237,6 @@ def _show(request: HttpRequest, **given: Any) -> HttpResponse:
     known = sessions.facts(request)
     wrong = any(form.errors for form in given.values())
     context = {
-        "crumbs": [Crumb(_("My security"), "")],
         "person": user,
         "apps": mfa.list_mfa_devices(me, username=username).exclude(enabled_at=None),
         "passkeys": mfa_passkeys.list_passkeys(me, username=username),

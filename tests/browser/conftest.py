@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +83,14 @@ def _answers(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Started once for all tests of this folder, DEBUG on for the style guide."""
-    home = tmp_path_factory.mktemp("home")
+    """Started once for all tests of this folder."""
+    with console_in(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@contextmanager
+def console_in(home: Path, **more: str) -> Iterator[Site]:
+    """A console, DEBUG on for the style guide, its two people there; `more` goes into its environment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -95,6 +102,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         "PORT": str(port),
         "SLIPWAY_REDIS_URL": f"unix://{redis}",
         "SLIPWAY_LOG_LEVEL": "WARNING",
+        **more,
     }
     environment.pop("DATABASE_URL", None)
     subprocess.run([sys.executable, "scripts/vendor_assets.py", "--with-dev"], cwd=ROOT, check=True)

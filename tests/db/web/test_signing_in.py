@@ -10,6 +10,7 @@ import pyotp
 import pytest
 from django.contrib.auth import SESSION_KEY
 from django.core import mail
+from django.core.management import call_command
 from django.test import Client
 
 from access import mfa, sessions, signin
@@ -18,9 +19,10 @@ from access.links import invite_user
 from access.models import AuditRecord, User
 from access.registry import call
 from access.setup import ensure_ready_made
-from access.signin_models import PasswordPolicy, RecoveryCode, TotpDevice, UserSession
+from access.signin_models import Passkey, PasswordPolicy, RecoveryCode, TotpDevice, UserSession
 from base.cipher import decrypt, encrypt
 from base.clock import frozen_by
+from base.errors import InvalidParameter
 from console.mail import mail_reset
 
 RIGHT = "correct horse battery"
@@ -204,8 +206,6 @@ def test_an_old_password_must_be_changed_before_anything_else(
     ],
 )
 def test_each_rule_holds(ana: User, rules: dict[str, Any], bad: str, good: str) -> None:
-    from base.errors import InvalidParameter
-
     call("update_account_password_policy", SYSTEM, **rules)
     with pytest.raises(InvalidParameter) as caught:
         call("set_password", SYSTEM, username="ana", password=bad)
@@ -215,8 +215,6 @@ def test_each_rule_holds(ana: User, rules: dict[str, Any], bad: str, good: str) 
 
 
 def test_passwords_do_not_come_back(ana: User) -> None:
-    from base.errors import InvalidParameter
-
     call("update_account_password_policy", SYSTEM, password_reuse_prevention=2)
     for text in ("the first phrase", "the second phrase", "the third phrase"):
         call("set_password", SYSTEM, username="ana", password=text)
@@ -393,3 +391,53 @@ def test_a_forgotten_password(
     for _ in range(signin.FREE_TRIES):
         last = client.post("/sign-in/forgotten/", {"username": "ana"})
     assert last.status_code == 429
+
+
+# --- who has lost everything -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_administrator_who_lost_everything(
+    client: Client, ana: User, phone: TotpDevice, clock: Clock, capsys: Any, there: bool
+) -> None:
+    name = "ana" if there else "new"
+    call("update_account_password_policy", SYSTEM, minimum_password_length=20)
+    enter(client)
+    factor(client, clock.code())
+    Passkey.objects.create(user=ana, name="key", credential_id="AAAA", public_key=b"0")
+    link = call("create_sign_in_link", SYSTEM, username="ana")
+    call("deactivate_user", SYSTEM, username="ana")
+    call_command("access_recover", name)
+    password = re.search(r"shown once\): (\S+)", capsys.readouterr().out)
+    assert password is not None
+    assert not is_in(client)
+    fresh = Client()
+    assert enter(fresh, password[1], name)["Location"] == "/clusters/" and is_in(fresh)
+    assert User.objects.get(username=name).groups.filter(name="administrator").exists()
+    if there:
+        assert not mfa.factors_of(ana).any
+        fresh.get(link.path)
+        assert fresh.get("/welcome/").status_code == 410
+        removed = AuditRecord.objects.filter(
+            action="iam:DeactivateMFADevice", actor_name="system/command-line"
+        )
+        assert removed.count() == 2
+    assert password[1] not in str(list(AuditRecord.objects.values()))
+
+
+def test_two_codes_in_a_row_set_a_clock_right(client: Client, phone: TotpDevice, clock: Clock) -> None:
+    for wrong in ((0, 2), (1, 0), (70, 71)):
+        with pytest.raises(InvalidParameter):
+            call(
+                "resync_mfa_device", SYSTEM, username="ana", name="phone",
+                authentication_code1=clock.code(wrong[0]), authentication_code2=clock.code(wrong[1]),
+            )  # fmt: skip
+    call(
+        "resync_mfa_device", SYSTEM, username="ana", name="phone",
+        authentication_code1=clock.code(20), authentication_code2=clock.code(21),
+    )  # fmt: skip
+    enter(client)
+    assert factor(client, clock.code()).status_code == 401, "its clock is known to be ten minutes ahead"
+    assert factor(client, clock.code(21)).status_code == 401, "used"
+    clock.forward(seconds=30)
+    assert factor(client, clock.code(21)).status_code == 302
