@@ -17,6 +17,7 @@ from django.contrib.auth import authenticate
 from django.http import HttpRequest
 
 from access import audit, guards, mfa, mfa_passkeys, passwords, sessions
+from access.caller import user_agent_of
 from access.guards import FREE_TRIES, FREE_TRIES_OF_ADDRESS
 from access.models import AuditRecord, User
 from access.sessions import Method
@@ -234,6 +235,8 @@ def _record(
         actor_name=user.username if user is not None else "unknown",
         face="console",
         source_ip=_source(request),
+        user_agent=user_agent_of(request),
+        mfa=mfa,
         operation="sign_in",
         action=action,
         resource=arn or here.user_arn("unknown"),

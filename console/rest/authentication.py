@@ -7,6 +7,7 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from access.models import User
+from access.refused import record_bad_token
 from access.tokens import authenticate
 from console.rest.throttling import note_bad_token, refuse_guessing
 
@@ -23,9 +24,11 @@ class BearerAuthentication(BaseAuthentication):
         if len(parts) != 2:
             raise AuthenticationFailed("The Authorization header is not of the form: Bearer <token>.")
         refuse_guessing(request)
-        user = authenticate(parts[1].decode("latin-1"))
+        secret = parts[1].decode("latin-1")
+        user = authenticate(secret)
         if user is None:
             note_bad_token(request)
+            record_bad_token(request._request, secret)
             raise AuthenticationFailed(
                 "The token is unknown, expired or revoked, or its user is deactivated."
             )
