@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce
 
 from access.models import Group, InlinePolicy, Policy, Role, User
 from access.policy import Statement, parse
-from access.scope import compile_scope
+from access.scope import GroupScope, compile_scope
 
 Statements = tuple[Statement, ...]
 
@@ -113,8 +113,14 @@ def _read(first: QuerySet[Any, Any], *more: QuerySet[Any, Any]) -> Attached:
             source += " (inline)"
         found = compiled(document, source)
         held = compile_scope(scope) if group else None
-        statements.extend(found if held is None else (one.within(held) for one in found))
+        statements.extend(found if held is None else _held(found, held))
     return Attached(tuple(statements), boundary)
+
+
+@lru_cache(maxsize=2048)
+def _held(found: Statements, scope: GroupScope) -> Statements:
+    """Held to the scope; the same objects each time, so that their index (access.policy_set) is kept."""
+    return tuple(one.within(scope) for one in found)
 
 
 def _sorted(rows: Iterable[Any]) -> list[Any]:

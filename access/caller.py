@@ -13,6 +13,8 @@ from access.attached import Statements, attached_to_user, compiled
 from access.implied import implied
 from access.matching import LazyContext
 from access.policy import Context, Decision, Principal, evaluate, parse
+from access.policy_set import indexed
+from access.resource_policies import policy_of
 from access.resource_tags import tags_of
 from base import here
 from base.clock import now
@@ -120,18 +122,21 @@ class Caller:
         query. ecs:cluster and ecs:service are told by the ARN; `context` gives the operation's further keys.
 
         `owners`: ARNs of what the resource belongs to beyond its own ARN (a task's service), for group scopes.
-        `resource_policy`: statements of the resource's own policy, which may allow instead of the identity's.
+        `resource_policy`: statements of the resource's own policy, which may allow instead of the identity's; of kinds
+        that keep one (a secret) it is looked up where it is not given: one query.
         A deny anywhere wins; else the policies and every guard must allow. See access.policy.evaluate.
         """
         if self.system:
             return _SYSTEM
+        if resource_policy is None:
+            resource_policy = policy_of(resource)
         return evaluate(
-            self.statements,
+            indexed(self.statements),
             action,
             resource,
             self._facts(resource, context, owners),
             owners,
-            guards=self.guards,
+            guards=[indexed(guard) for guard in self.guards],
             resource_policy=resource_policy,
             principal=self.principal if resource_policy is not None else None,
         )

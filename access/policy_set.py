@@ -7,6 +7,7 @@ among these the resource leads to those whose Resource begins as it does. Decisi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from access.matching import literal_head
 from access.statements import Request, Statement
@@ -156,6 +157,15 @@ def _heads(statement: Statement) -> set[str]:
         literal_head(one, variables=False) for one in resources.patterns if one not in resources.variable
     }
     return plain | {literal_head(one, variables=True) for one in resources.variable}
+
+
+@lru_cache(maxsize=256)
+def indexed(statements: tuple[Statement, ...]) -> PolicySet:
+    """The index of statements that come again request after request, kept as long as they are the same objects.
+
+    It is the policies that are kept, not the decisions. access.attached gives the same objects for the same documents.
+    """
+    return PolicySet(statements)
 
 
 def compile_identity(statements: Iterable[Statement]) -> PolicySet:
