@@ -1,0 +1,102 @@
+"""What an operation is called with: a value for each of its parameters, of the REST tests' scene.
+
+An operation whose parameters are not known here fails with a message that says what to add.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from access.registry import Operation
+from tests.db.rest.cases import DOCUMENT, POLICY, Scene
+from tests.db.rest.cases_identities import KEY, TRUST
+
+# Of somebody else than the caller, so that what everyone may do for themselves does not answer.
+_VALUES: dict[str, Any] = {
+    "actions": ["ecs:ListClusters"],
+    "active": False,
+    "assume_role_policy_document": TRUST,
+    "authentication_code": "123456",
+    "authentication_code1": "123456",
+    "authentication_code2": "654321",
+    "challenge": "x",
+    "cluster": "production",
+    "cluster_name": "matrix",
+    "container_instance": "{instance}",
+    "credential": "{}",
+    "current_password": "correct horse battery",
+    "desired_count": 5,
+    "document": POLICY,
+    "group": "team",
+    "host": "localhost",
+    "key_id": KEY,
+    "labels": ["good"],
+    "name": "laptop",
+    "names": ["/shop/level"],
+    "new_password": "another long phrase",
+    "origin": "https://localhost",
+    "password": "another long phrase",
+    "path": "/shop",
+    "policy": "mine",
+    "policy_document": TRUST,
+    "policy_documents": [POLICY],
+    "policy_name": "own",
+    "principal": "arn:aws:iam::123456789012:user/amina",
+    "resource_arn": "{service_arn}",
+    "role": "ops",
+    "secret_access_key": "x" * 40,
+    "secret_id": "shop/db",
+    "service": "web",
+    "service_deployment": "{deployment}",
+    "service_name": "matrix",
+    "serial_number": "arn:aws:iam::123456789012:mfa/amina/phone",
+    "session_name": "matrix",
+    "session": "0" * 32,
+    "status": "DRAINING",
+    "tag_keys": ["team"],
+    "tags": {"a": "b"},
+    "task": "{task}",
+    "task_definition": "web:13",
+    "url": "unix:///var/run/matrix.sock",
+    "username": "amina",
+    "value": "debug",
+    "version": "v2",
+    "version_stage": "AWSCURRENT",
+}
+_PARTICULAR: dict[str, dict[str, Any]] = {
+    "create_group": {"group": "matrix"},
+    "create_policy": {"policy": "matrix"},
+    "create_role": {"role": "matrix"},
+    "create_secret": {"name": "matrix"},
+    "create_user": {"username": "matrix"},
+    "invite_user": {"username": "matrix"},
+    "register_task_definition": {"document": DOCUMENT},
+    "explain_record": {"record": 1},
+    **{
+        name: {"name": "/shop/level"}
+        for name in (
+            *("delete_parameter", "describe_parameter", "get_parameter", "get_parameter_history"),
+            *("label_parameter_version", "put_parameter", "tag_parameter", "untag_parameter"),
+        )
+    },
+}
+
+
+def parameters_of(op: Operation, scene: Scene) -> dict[str, Any]:
+    """Every required parameter, and `cluster` where there is one."""
+    found: dict[str, Any] = {}
+    particular = _PARTICULAR.get(op.name, {})
+    for parameter in op.parameters:
+        name = parameter.name
+        if name in particular:
+            found[name] = particular[name]
+        elif parameter.default is inspect.Parameter.empty or name == "cluster":
+            assert name in _VALUES, (
+                f"add a case for operation {op.name}: a value for its parameter {name}, in tests/db/matrix/values.py"
+            )
+            value = _VALUES[name]
+            if isinstance(value, str) and value.startswith("{") and value.endswith("}") and len(value) > 2:
+                value = scene.names[value[1:-1]]
+            found[name] = value
+    return found
