@@ -22,6 +22,25 @@ _BREAKER_KEYS = set(DEFAULT_BREAKER)
 _STRATEGIES = ("spread", "binpack", "random")
 
 
+def _object(value: Any, where: str) -> Mapping[str, Any]:
+    """What is an object in AWS's form; None is an empty one."""
+    if value is not None and not isinstance(value, Mapping):
+        raise invalid(where, "must be an object")
+    return value or {}
+
+
+def _texts(value: Any, where: str) -> list[str]:
+    if value is None:
+        return []
+    if (
+        not isinstance(value, Sequence)
+        or isinstance(value, str)
+        or not all(isinstance(x, str) for x in value)
+    ):
+        raise invalid(where, "must be a list of texts")
+    return list(value)
+
+
 def _unknown(given: Mapping[str, Any], known: set[str], where: str) -> None:
     for key in given:
         if key not in known:
@@ -38,7 +57,7 @@ def deployment_configuration(
     given: Mapping[str, Any] | None, before: Mapping[str, Any] | None = None
 ) -> Document:
     """The complete deployment configuration: what is given, over what was, over ECS's defaults (100 %, 200 %)."""
-    given = given or {}
+    given = _object(given, "deploymentConfiguration")
     _unknown(given, _DEPLOYMENT_KEYS, "deploymentConfiguration")
     if given.get("strategy", "ROLLING") != "ROLLING":
         raise unsupported(f"deploymentConfiguration.strategy {given['strategy']}", "Use ROLLING.")
@@ -72,11 +91,13 @@ def _breaker(given: Mapping[str, Any] | None, before: Mapping[str, Any]) -> Docu
     if given is None:
         return dict(before)
     where = "deploymentConfiguration.deploymentCircuitBreaker"
+    given = _object(given, where)
     _unknown(given, _BREAKER_KEYS, where)
     for name in ("enable", "rollback", "resetOnHealthyTask"):
         if name in given and not isinstance(given[name], bool):
             raise invalid(f"{where}.{name}", "true or false")
-    threshold = dict(given.get("thresholdConfiguration") or DEFAULT_BREAKER["thresholdConfiguration"])
+    threshold = _object(given.get("thresholdConfiguration"), f"{where}.thresholdConfiguration")
+    _unknown(threshold, {"type", "value"}, f"{where}.thresholdConfiguration")
     kind = threshold.get("type", "BOUNDED_PERCENT")
     if kind not in ("COUNT", "BOUNDED_PERCENT", "UNBOUNDED_PERCENT"):
         raise invalid(f"{where}.thresholdConfiguration.type", "COUNT, BOUNDED_PERCENT or UNBOUNDED_PERCENT")
@@ -105,12 +126,13 @@ def network_configuration(
         return {}
     network = cluster.networks.order_by("id").first()
     assert network is not None  # every cluster is created with one
-    given = dict((given or {}).get("awsvpcConfiguration") or {})
-    _unknown(
-        given, {"subnets", "securityGroups", "assignPublicIp"}, "networkConfiguration.awsvpcConfiguration"
-    )
-    subnets = list(given.get("subnets") or [network.subnet_id])
-    groups = list(given.get("securityGroups") or [network.security_group_id])
+    given = _object(given, "networkConfiguration")
+    _unknown(given, {"awsvpcConfiguration"}, "networkConfiguration")
+    where = "networkConfiguration.awsvpcConfiguration"
+    given = _object(given.get("awsvpcConfiguration"), where)
+    _unknown(given, {"subnets", "securityGroups", "assignPublicIp"}, where)
+    subnets = _texts(given.get("subnets"), f"{where}.subnets") or [network.subnet_id]
+    groups = _texts(given.get("securityGroups"), f"{where}.securityGroups") or [network.security_group_id]
     known_subnets = set(cluster.networks.values_list("subnet_id", flat=True))
     known_groups = set(cluster.networks.values_list("security_group_id", flat=True))
     problems = {}
@@ -152,8 +174,11 @@ def capacity(
         known = set(CapacityProvider.objects.values_list("name", flat=True))
         for position, item in enumerate(strategy):
             where = f"capacityProviderStrategy[{position}]"
-            _unknown(item, {"capacityProvider", "weight", "base"}, where)
-            if item.get("capacityProvider") not in known:
+            _unknown(_object(item, where), {"capacityProvider", "weight", "base"}, where)
+            for name, most in (("weight", 1000), ("base", 100_000)):
+                _percent(item.get(name, 0), f"{where}.{name}", 0, most)
+            provider = item.get("capacityProvider")
+            if not isinstance(provider, str) or provider not in known:
                 raise invalid(
                     f"{where}.capacityProvider", f"{item.get('capacityProvider')} is not a capacity provider"
                 )
@@ -176,7 +201,7 @@ def placement(
         raise invalid("placementStrategy", "at most 5")
     for position, item in enumerate(strategy):
         where = f"placementStrategy[{position}]"
-        _unknown(item, {"type", "field"}, where)
+        _unknown(_object(item, where), {"type", "field"}, where)
         kind, field = item.get("type"), str(item.get("field", ""))
         if kind not in _STRATEGIES:
             raise invalid(f"{where}.type", "spread, binpack or random")
@@ -186,7 +211,7 @@ def placement(
             raise invalid(f"{where}.field", "instanceId, host or attribute:NAME")
     for position, item in enumerate(constraints):
         where = f"placementConstraints[{position}]"
-        _unknown(item, {"type", "expression"}, where)
+        _unknown(_object(item, where), {"type", "expression"}, where)
         if item.get("type") == "memberOf":
             raise unsupported(f"{where}.type memberOf", "Use distinctInstance.")
         if item.get("type") != "distinctInstance":

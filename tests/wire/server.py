@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from tests.lab.installation import PASSWORD, ROOT, Installation, until
 
@@ -13,8 +14,8 @@ __all__ = ["PASSWORD", "WebServer"]
 class WebServer(Installation):
     """`start()` migrates, makes the user `admin` (PASSWORD) and the cluster `default`, and serves `url`."""
 
-    def __init__(self) -> None:
-        super().__init__({"DOCKER_HOST": "unix:///nonexistent/docker.sock"})
+    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+        super().__init__({"DOCKER_HOST": "unix:///nonexistent/docker.sock", **(environment or {})})
 
     def start(self, seconds: float = 60.0) -> None:
         self.manage("prepare")
