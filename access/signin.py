@@ -253,6 +253,11 @@ def _source(request: HttpRequest) -> str:
     return str(getattr(request, "source_ip", ""))
 
 
+def note(request: HttpRequest, user: User, method: str, action: str) -> None:
+    """Leave the record of something else that somebody did about their own sign-in."""
+    _record(request, user, method, mfa=False, action=action)
+
+
 def forgive() -> None:
     """Forget every failure: for the command that resets a password."""
     guards.forgive()

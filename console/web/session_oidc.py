@@ -70,6 +70,7 @@ def _connect(request: HttpRequest, user: User, person: Person) -> HttpResponse:
     except NotWelcome:
         messages.error(request, _("That account is somebody else's here already."))
     else:
+        signin.note(request, user, "oidc", "slipway:ConnectSignOn")
         messages.success(request, _("Connected: from now on you can sign in this way too."))
     return redirect("own-security")
 

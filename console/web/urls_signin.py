@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from console.web import own_security, session, session_links, session_oidc, session_steps
+from console.web import own_security, session, session_links, session_oidc, session_steps, signin_admin
 
 urlpatterns: list[URLPattern] = [
     path("sign-in/", session.sign_in, name="sign-in"),
@@ -32,4 +32,14 @@ urlpatterns: list[URLPattern] = [
     path("account/security/sessions/<str:session>/end/", own_security.end_session, name="own-session-end"),
     path("account/security/tokens/", own_security.token, name="own-token"),
     path("account/security/tokens/<str:name>/revoke/", own_security.revoke_token, name="own-token-revoke"),
+    path("access/invite/", signin_admin.invite, name="user-invite"),
+    path("access/sign-in-rules/", signin_admin.rules, name="password-rules"),
+    path("access/users/<str:name>/sign-in/", signin_admin.sign_in_of, name="user-sign-in"),
+    path("access/users/<str:name>/sign-in/link/", signin_admin.link, name="user-link"),
+    path("access/users/<str:name>/sign-in/end/", signin_admin.end_sessions, name="user-sessions-end"),
+    path(
+        "access/users/<str:name>/sign-in/remove/<str:kind>/<str:device>/",
+        signin_admin.remove_factor,
+        name="user-factor-remove",
+    ),
 ]

@@ -245,6 +245,8 @@ def test_who_is_signed_in_connects_their_user(there: Provider, client: Client) -
     response = sign_on(client, there)
     assert response["Location"] == "/account/security/"
     assert OidcIdentity.objects.get().user == mine
+    record = AuditRecord.objects.get(action="slipway:ConnectSignOn")
+    assert (record.actor_name, record.result) == ("ana", "success")
     client.logout()
     assert sign_on(client, there).status_code == 302 and client.session[SESSION_KEY] == str(mine.pk)
     other = User.objects.create_user("eve", "correct horse battery")
