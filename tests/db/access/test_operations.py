@@ -84,10 +84,10 @@ WEB = "arn:aws:ecs:us-east-1:123456789012:service/default/web"
 @pytest.mark.parametrize(
     ("action", "who"),
     [
-        ("ecs:DescribeServices", "administrator deployer operator read-only"),
-        ("ecs:ListTasks", "administrator deployer operator read-only"),
-        ("logs:FilterLogEvents", "administrator deployer operator read-only"),
-        ("cloudtrail:LookupEvents", "administrator deployer operator read-only"),
+        ("ecs:DescribeServices", "administrator deployer operator auditor read-only"),
+        ("ecs:ListTasks", "administrator deployer operator auditor read-only"),
+        ("logs:FilterLogEvents", "administrator deployer operator auditor read-only"),
+        ("cloudtrail:LookupEvents", "administrator deployer operator auditor read-only"),
         ("ecs:UpdateService", "administrator deployer operator"),
         ("ecs:StopServiceDeployment", "administrator deployer operator"),
         ("ecs:StopTask", "administrator deployer operator"),
@@ -117,6 +117,18 @@ def test_the_table_of_ready_made_policies(caller_of: Any, action: str, who: str)
         if caller_of(f"u-{ready.name}", ready.name).may(action, WEB).allowed
     }
     assert allowed == set(who.split())
+
+
+@pytest.mark.parametrize(
+    "groups, allowed",
+    [(("deployer",), False), (("operator",), True), (("deployer", "operator"), True), (("auditor",), False)],
+)
+def test_who_scales_to_zero(caller_of: Any, groups: tuple[str, ...], allowed: bool) -> None:
+    caller = caller_of("ana", *groups)
+    assert caller.may("ecs:UpdateService", WEB, {"slipway:desired-count": "0"}).allowed is allowed
+    assert caller.may("ecs:UpdateService", WEB, {"slipway:desired-count": "1"}).allowed is (
+        groups != ("auditor",)
+    )
 
 
 # --- users ------------------------------------------------------------------------------------------

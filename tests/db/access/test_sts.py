@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.http import HttpRequest
+from django.test import Client
 
 from access import operations as ops
 from access import sts
@@ -14,6 +16,7 @@ from access.keys import find_key, get_access_key_last_used, list_access_keys
 from access.models import AccessKey, AuditRecord, Role, TemporaryCredential, User
 from access.roles import list_role_sessions
 from access.setup import ensure_administrator
+from access.switching import put_role
 from base import here
 from base.errors import AccessDenied, InvalidParameter, LimitExceeded, NoSuchEntity
 
@@ -331,3 +334,37 @@ def test_expired_credentials_are_forgotten(root: Caller, ana: Caller, clock: Any
     assert sts.forget_expired() == 0
     clock.moment += timedelta(hours=2)
     assert sts.forget_expired() == 1
+
+
+def test_what_a_session_does_is_recorded_with_who_stands_behind_it(root: Caller, ana: Caller) -> None:
+    role = make_role(root)
+    ops.put_role_policy(root, role="ops", policy_name="tag", document=document("iam:TagRole"))
+    caller = bearer(ops.assume_role(ana, role="ops", session_name="work"))
+    ops.tag_role(caller, role="ops", tags={"a": "b"})
+    done = AuditRecord.objects.latest("id")
+    with pytest.raises(AccessDenied, match="assumed-role/ops/work"):
+        ops.delete_role(caller, role="ops")
+    refused = AuditRecord.objects.latest("id")
+    for record, result in ((done, "success"), (refused, "denied")):
+        assert (record.result, record.actor_name) == (result, "ops/work")
+        assert (record.actor_arn, record.role_arn, record.assumed_by) == (caller.arn, role.arn, ana.arn)
+        assert record.mfa is False
+
+
+def test_a_browser_in_a_role_is_that_role_in_rest_too(root: Caller, ana: Caller) -> None:
+    make_role(root)
+    user = User.objects.get(username="ana")
+    client = Client()
+    client.force_login(user)
+    identity = "/api/v1/me/identity"
+    assert client.get(identity).json()["arn"] == user.arn
+    kept = client.session
+    request = HttpRequest()
+    request.session = kept
+    put_role(request, ana, role="ops")
+    kept.save()
+    found = client.get(identity).json()
+    assert (found["arn"], found["assumedBy"]) == (here.assumed_role_arn("ops", "ana"), user.arn)
+    assert client.get("/api/v1/users").status_code == 403
+    Role.objects.get().delete()
+    assert client.get(identity).json()["arn"] == user.arn, "with the role gone the session is its user again"
