@@ -72,15 +72,14 @@ def export_audit_trail(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Iterator[bytes]:
-    """Every record that LookupEvents finds with the same filters, as JSON lines, oldest first.
+    """Every record that LookupEvents finds with the same filters, as JSON lines, in the chain's order.
 
     A line is {"seq", "hash", "record"}; the record's text is exactly what its hash covers (docs/audit.md), and seq and
     hash are null until it is sealed. Comes in pieces of many lines, read as they are asked for.
     """
     asked = {name: value for name, value in locals().items() if name != "caller"}
-    rows = _found(caller, asked).order_by("id")
-    # Found wrong, a filter is refused now, not when the first piece is asked for.
-    return _lines(rows)
+    # A wrong filter is refused here, not when the first piece is asked for.
+    return _lines(_found(caller, asked))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,17 +188,25 @@ def starting(rows: QuerySet[AuditRecord], column: str, prefix: str) -> QuerySet[
 
 
 def _lines(rows: QuerySet[AuditRecord]) -> Iterator[bytes]:
-    """Up to the newest record there was at the start; a page at a time, so that no cursor and no memory is held."""
-    last = AuditRecord.objects.aggregate(last=Max("id"))["last"] or 0
-    columns = ("seq", "hash", *audit_chain.CONTENT)
+    """The records that were there at the start: in the chain's order, then those that waited for their seal. A page at
+    a time, so that neither a cursor nor memory is held."""
+    newest = AuditRecord.objects.aggregate(seq=Max("seq"), id=Max("id"))
+    sealed = newest["seq"] or 0
+    yield from _pages(rows.filter(seq__lte=sealed), "seq")
+    waiting = rows.filter(Q(seq__isnull=True) | Q(seq__gt=sealed), id__lte=newest["id"] or 0)
+    yield from _pages(waiting, "id")
+
+
+def _pages(rows: QuerySet[AuditRecord], column: str) -> Iterator[bytes]:
     after = 0
     while True:
-        page = list(rows.filter(id__gt=after, id__lte=last).values(*columns)[:EXPORT_PAGE])
+        following = rows.filter(**{f"{column}__gt": after}).order_by(column)
+        page = list(following.values("seq", "hash", *audit_chain.CONTENT)[:EXPORT_PAGE])
         if page:
             yield "".join(_line(row) for row in page).encode()
         if len(page) < EXPORT_PAGE:
             return
-        after = page[-1]["id"]
+        after = page[-1][column]
 
 
 def _line(row: Mapping[str, Any]) -> str:

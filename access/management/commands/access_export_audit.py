@@ -1,4 +1,4 @@
-"""The audit trail as JSON lines, oldest first, to a file or the standard output."""
+"""The audit trail as JSON lines, in the chain's order, to a file or the standard output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TEXTS = ("actor", "role", "action", "resource-prefix", "result", "request-id", 
 
 
 class Command(BaseCommand):
-    help = "Export the audit trail as JSON lines, oldest first. The export is itself recorded."
+    help = "Export the audit trail as JSON lines, in the chain's order. The export is itself recorded."
 
     def add_arguments(self, parser: CommandParser) -> None:
         for name in _TEXTS:

@@ -14,6 +14,8 @@ from django.db import connection
 from access import audit, audit_chain, audit_guard
 from access.audit_models import AuditRecord
 from access.models import Group, Policy
+from access.registry import system_caller
+from access.trail import export_audit_trail
 from base import here
 from console.web.changes import differences_of
 from tests.db.web.conftest import Reader
@@ -201,6 +203,24 @@ def test_export_answers_json_lines_with_the_same_filters_and_is_recorded(
     assert (record.action, record.result) == ("slipway:ExportAuditTrail", "success")
     assert record.parameters["actor"] == "ana"
     assert "ExportAuditTrail" not in auditor.text("/", 200).split("Last changes")[-1], "a read is no change"
+
+
+def test_an_export_is_complete_whatever_is_sealed_meanwhile(
+    records: dict[str, AuditRecord], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("access.trail.EXPORT_PAGE", 1)
+    audit_chain.seal()
+    write(5), write(6)
+    pieces = export_audit_trail(system_caller("test"))
+    lines = [json.loads(next(pieces)) for _ in range(5)]
+    audit_chain.seal()
+    write(7)
+    lines += [json.loads(piece) for piece in pieces]
+    assert [line["record"]["request_id"] for line in lines if "request_id" in line["record"]][:6] == [
+        f"request-{number}" for number in range(1, 7)
+    ]
+    assert len({line["record"]["id"] for line in lines}) == len(lines)
+    assert "request-7" not in str(lines)
 
 
 def test_who_may_only_look_neither_exports_nor_verifies(
