@@ -6,6 +6,8 @@ import contextlib
 import os
 import threading
 
+from django.conf import settings
+
 from base.cipher import decrypt
 from base.installation import installation_id
 from clusters.engine.connect import TlsFiles, open_engine
@@ -19,6 +21,8 @@ _lock = threading.Lock()
 
 def engine_of(instance: ContainerInstance) -> Engine:
     """The engine of this instance. Raises EngineUnavailable where it does not answer at first contact."""
+    if settings.SLIPWAY_ROLE == "web":
+        raise RuntimeError("the web process never opens an engine: it writes rows, worker and watcher act")
     key = (instance.url, instance.tls_ca, instance.tls_certificate, instance.tls_key)
     with _lock:
         engine = _open.get(key)

@@ -7,6 +7,7 @@ from django.conf import settings
 
 from access.registry import system_caller
 from base.errors import InvalidParameter
+from clusters.engines import engine_of
 from clusters.models import ContainerInstance
 from clusters.operations import ensure_defaults, register_container_instance
 
@@ -51,3 +52,9 @@ def test_our_own_sockets_are_no_engines() -> None:
 def test_an_engine_in_a_private_network_is_registered(url: str) -> None:
     ensure_defaults()
     assert register_container_instance(system_caller("tests"), url=url, **TLS).url == url
+
+
+def test_a_web_process_never_opens_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settings, "SLIPWAY_ROLE", "web")
+    with pytest.raises(RuntimeError, match="web process"):
+        engine_of(ContainerInstance(url="unix:///var/run/docker.sock"))
