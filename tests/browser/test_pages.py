@@ -45,6 +45,20 @@ PAGES = (
     "/clusters/production/services/web/rollback/",
     "/task-definitions/",
     "/task-definitions/web/",
+    "/access/users/",
+    "/access/users/rita/",
+    "/access/create-user/",
+    "/access/groups/",
+    "/access/groups/read-only/",
+    "/access/create-group/",
+    "/access/roles/",
+    "/access/create-role/",
+    "/access/policies/",
+    "/access/policies/deployer/",
+    "/access/create-policy/",
+    "/access/explain/?action=ecs:UpdateService",
+    "/simulator/",
+    "/switch-role/",
 )
 
 
