@@ -9,9 +9,16 @@ class VaultConfig(AppConfig):
     name = "vault"
 
     def ready(self) -> None:
+        from access import resource_policies, resource_tags
         from vault import (  # noqa: F401  (registers the operations)
+            lookup,
             operations,
             parameter_operations,
             parameter_queries,
+            policies,
             queries,
         )
+
+        resource_tags.register("secretsmanager", "secret", lookup.tags_of_secret)
+        resource_tags.register("ssm", "parameter", lookup.tags_of_parameter)
+        resource_policies.register("secretsmanager", "secret", policies.policy_of_secret)

@@ -59,6 +59,16 @@ def live_secret(secret_id: object) -> Secret:
     return row
 
 
+def tags_of_secret(arn: str) -> dict[str, str] | None:
+    """For access.resource_tags."""
+    return Secret.objects.filter(arn=arn).values_list("tags", flat=True).first()
+
+
+def tags_of_parameter(arn: str) -> dict[str, str] | None:
+    """For access.resource_tags."""
+    return Parameter.objects.filter(arn=arn).values_list("tags", flat=True).first()
+
+
 def secret_arn_of(params: Params) -> str:
     return find_secret(params["secret_id"]).arn
 

@@ -18,6 +18,7 @@ PARAMETERS: dict[str, str] = {
     "before_id": "Records older than the one with this id.",
     "boundary": "Name of the policy that holds it, whatever its other policies allow.",
     "boundary_document": "A policy document that must allow as well.",
+    "block_public_policy": "Refuse a policy that allows everybody.",
     "capacity_provider_strategy": "Capacity providers, instead of a launch type.",
     "client_request_token": "The new version's id, 32 to 64 characters; a repeat with the same one makes no other.",
     "client_token": "A repeat with the same token answers the tasks of the first call.",

@@ -13,6 +13,7 @@ from console.rest.shapes.vault import (
     ParameterValueShape,
     ParameterValuesShape,
     ParameterVersionShape,
+    SecretPolicyShape,
     SecretShape,
     SecretValueShape,
     SecretVersionShape,
@@ -23,6 +24,17 @@ from vault.parameter_operations import TIERS
 
 _SECRETS = "Secrets"
 _PARAMETERS = "Parameters"
+_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::123456789012:role/ecs-execution"},
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": "*",
+        }
+    ],
+}
 
 ENDPOINTS = [
     Endpoint(
@@ -91,6 +103,17 @@ ENDPOINTS = [
         "secret/restore",
         _SECRETS,
         POST=Action("restore_secret", SecretShape, example={"secretId": "shop/database"}),
+    ),
+    Endpoint(
+        "secret/policy",
+        _SECRETS,
+        GET=Action("get_resource_policy", SecretPolicyShape),
+        PUT=Action(
+            "put_resource_policy",
+            SecretPolicyShape,
+            example={"secretId": "shop/database", "resourcePolicy": _POLICY},
+        ),
+        DELETE=Action("delete_resource_policy", SecretPolicyShape),
     ),
     Endpoint(
         "secret/tags",

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from console.rest.shapes.common import Moment, Shape, Tags, Text, Texts, Whole
+from console.rest.shapes.common import Free, Moment, Shape, Tags, Text, Texts, Whole
 from vault.models import Parameter, Secret, SecretVersion
 
 
@@ -147,3 +147,14 @@ class ParameterHistoryShape(Shape):
 def as_history(values: Any) -> dict[str, Any]:
     """What get_parameter_history answers, as ParameterHistoryShape takes it."""
     return {"versions": values}
+
+
+class SecretPolicyShape(Shape):
+    name = Text()
+    arn = Text()
+    resourcePolicy = Free(
+        "resource_policy", allow_null=True, help_text="The policy, in IAM's form; null: none."
+    )
+
+    class Meta:
+        ref_name = "SecretPolicy"

@@ -20,6 +20,7 @@ from tests.factories import World
 from vault.models import SecretVersion
 from vault.operations import create_secret, delete_secret
 from vault.parameter_operations import put_parameter
+from vault.policies import put_resource_policy
 
 DOCUMENT = {
     "family": "api",
@@ -27,6 +28,17 @@ DOCUMENT = {
     "tags": {"team": "shop"},
 }
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ecs:List*", "Resource": "*"}]}
+SECRET_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::123456789012:user/amina"},
+            "Action": "secretsmanager:GetSecretValue",
+            "Resource": "*",
+        }
+    ],
+}
 
 
 _S = "clusters/production/services/web"
@@ -67,6 +79,7 @@ READS = [
         "secrets",
         "secret?secretId=shop/db",
         "secret/versions?secretId=shop/db&includeDeprecated=true",
+        "secret/policy?secretId=shop/db",
         "parameters",
         "parameters?path=/shop&type=String",
         "parameter?name=/shop/level",
@@ -240,6 +253,15 @@ WRITES = [
         {"secretId": "shop/db", "versionStage": "LIVE"},
         "moveToVersionId",
     ),
+    Case(
+        "PUT",
+        "secret/policy",
+        200,
+        {"secretId": "shop/db", "resourcePolicy": SECRET_POLICY},
+        {"secretId": "shop/db", "resourcePolicy": POLICY},
+        "resourcePolicy.Statement[0]",
+    ),
+    Case("DELETE", "secret/policy?secretId=guarded", 200),
     Case("POST", "secret/restore", 200, {"secretId": "doomed"}, {"secret": "doomed"}, "secret"),
     Case(
         "POST",
@@ -307,6 +329,8 @@ class Scene:
         us = system_caller("scene")
         create_secret(us, name="shop/db", secret_string="one", tags={"team": "shop"})
         create_secret(us, name="doomed")
+        create_secret(us, name="guarded")
+        put_resource_policy(us, secret_id="guarded", resource_policy=SECRET_POLICY)
         delete_secret(us, secret_id="doomed")
         put_parameter(us, name="/shop/level", type="String", value="info", tags={"team": "shop"})
         return cls(
