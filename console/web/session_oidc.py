@@ -27,10 +27,15 @@ _CONNECT = "slipway_oidc_connect"
 def begin(request: HttpRequest) -> HttpResponse:
     """To the provider. A person who is signed in connects their user here with the one there."""
     provider = _provider()
+    # A provider that does not answer costs a thread for a while: nobody makes us ask it again and again.
+    keys = [guards.of_address(getattr(request, "source_ip", ""))]
+    if wait := guards.charge(keys):
+        return _wait(request, wait, provider)
     try:
         url = oidc.authorization_url(request, provider, request.build_absolute_uri(reverse("oidc-callback")))
     except OidcFailure as error:
         return _failed(request, error, provider)
+    guards.give_back([key for key, _free in keys])
     request.session[_CONNECT] = request.user.pk if request.user.is_authenticated else None
     if not request.user.is_authenticated:
         request.session[TARGET] = asked_target(request)
@@ -44,8 +49,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     provider = _provider()
     keys = [guards.of_address(getattr(request, "source_ip", ""))]
     if wait := guards.charge(keys):
-        outcome = signin.SignIn(wait=wait)
-        return limited(_say(request, refusal(outcome, ""), provider, 429), outcome)
+        return _wait(request, wait, provider)
     try:
         person = oidc.finish(request, provider)
     except OidcFailure as error:
@@ -80,6 +84,11 @@ def _provider() -> Provider:
     if provider is None:
         raise Http404
     return provider
+
+
+def _wait(request: HttpRequest, wait: int, provider: Provider) -> HttpResponse:
+    outcome = signin.SignIn(wait=wait)
+    return limited(_say(request, refusal(outcome, ""), provider, 429), outcome)
 
 
 def _failed(request: HttpRequest, error: OidcFailure, provider: Provider) -> HttpResponse:

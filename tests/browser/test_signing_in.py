@@ -106,19 +106,19 @@ def test_an_authenticator_app(browsers: Any, door: Site) -> None:
     page.get_by_role("button", name="Continue").click()
     expect(page.locator(".qr svg")).to_be_visible()
     totp = pyotp.TOTP(page.locator("p.seed").inner_text().strip())
-    assert violations(page) == []
+    looked_at(page, "app-seed")
     page.get_by_label("Code of the app").fill(totp.now())
     page.get_by_role("button", name="Add the app").click()
     expect(page.locator(".codes li")).to_have_count(10)
     codes = page.locator(".codes li").all_inner_texts()
-    assert violations(page) == []
+    looked_at(page, "codes")
     page.get_by_role("link", name="I have kept them").click()
     expect(page.locator("#factors")).to_contain_text("Signing in asks for one")
 
     other = browsers()
     enter(other, "amina")
     other.wait_for_url("**/sign-in/second-factor/")
-    assert violations(other) == []
+    looked_at(other, "second-factor")
     other.get_by_label("Code of the app").fill("000000")
     other.get_by_role("button", name="Continue").click()
     expect(other.get_by_role("alert")).to_contain_text("not the code")
@@ -168,7 +168,7 @@ def test_a_passkey_signs_in_alone_and_as_a_second_factor(browsers: Any, door: Si
     expect(page.locator(".codes li")).to_have_count(10)
     page.get_by_role("link", name="I have kept them").click()
     expect(page.locator("#factors")).to_contain_text("Laptop")
-    assert violations(page) == []
+    looked_at(page, "with-passkey")
 
     # Nothing typed: the passkey names its user.
     page.context.clear_cookies()
@@ -209,7 +209,7 @@ def test_sign_on_by_a_provider(browsers: Any, door: Site) -> None:
     page = browsers()
     page.goto("/sign-in/?next=/account/security/")
     ready(page)
-    assert violations(page) == []
+    looked_at(page, "sign-in")
     page.get_by_role("link", name="Sign in with Acme").click()
     page.get_by_role("button", name="sub-nina").click()
     page.wait_for_url(re.compile(rf"{re.escape(door.url)}/account/security/"))
@@ -227,7 +227,7 @@ def test_sign_on_by_a_provider(browsers: Any, door: Site) -> None:
     stranger.get_by_role("link", name="Sign in with Acme").click()
     stranger.get_by_role("button", name="sub-otto").click()
     expect(stranger.get_by_role("alert")).to_contain_text("None of your groups at Acme")
-    assert violations(stranger) == []
+    looked_at(stranger, "refused")
 
     denied = browsers()
     denied.goto("/sign-in/")
@@ -269,3 +269,27 @@ def looked_at(page: Page, name: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
     if folder := os.environ.get("SLIPWAY_SCREENSHOTS"):
         page.screenshot(path=f"{folder}/{name}.png", full_page=True)
+
+
+def test_the_administrators_pages_meet_wcag(browsers: Any, door: Site) -> None:
+    door.manage(
+        "from access.models import Group, User\n"
+        "user = User.objects.create_user('boss', '" + PASSWORD + "')\n"
+        "Group.objects.get(name='administrator').members.add(user)"
+    )
+    page = browsers(viewport={"width": 390, "height": 900}, reduced_motion="reduce")
+    enter(page, "boss")
+    page.wait_for_url("**/account/security/")
+    page.goto("/access/invite/")
+    ready(page)
+    page.get_by_label("User name").fill("guest")
+    page.get_by_label("deployer").check()
+    looked_at(page, "invite")
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.locator("#link")).to_contain_text("/welcome/")
+    ready(page)
+    looked_at(page, "link")
+    for path in ("/access/users/boss/sign-in/", "/access/sign-in-rules/"):
+        page.goto(path)
+        ready(page)
+        looked_at(page, path.strip("/").replace("/", "-"))

@@ -12,7 +12,7 @@ from django.contrib.auth import SESSION_KEY
 from django.test import Client
 from joserfc.jwk import OctKey, RSAKey
 
-from access import oidc
+from access import guards, oidc
 from access.models import AuditRecord, Group, User
 from access.setup import ensure_ready_made
 from access.signin_models import OidcIdentity, PasswordPolicy
@@ -232,6 +232,12 @@ def test_no_redirect_and_no_metadata_address_is_followed(there: Provider, client
 def test_a_provider_that_cannot_be(there: Provider, client: Client, settings: Any, issuer: str) -> None:
     settings.SLIPWAY_OIDC_ISSUER = issuer
     refused(client.get("/sign-in/oidc/"), client)
+
+
+def test_a_silent_provider_is_not_asked_for_ever(there: Provider, client: Client, settings: Any) -> None:
+    settings.SLIPWAY_OIDC_ISSUER = "http://127.0.0.1:9"
+    answers = [client.get("/sign-in/oidc/").status_code for _ in range(guards.FREE_TRIES_OF_ADDRESS + 1)]
+    assert answers == [401] * guards.FREE_TRIES_OF_ADDRESS + [429]
 
 
 def test_without_a_provider_there_is_no_such_page(client: Client, db: None) -> None:
