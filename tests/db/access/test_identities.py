@@ -359,6 +359,7 @@ def test_tags(root: Caller, caller_of: Any) -> None:
 def test_the_last_administrator_stays_however_it_is_tried(root: Caller, caller_of: Any) -> None:
     other = caller_of("other", statements=[{"Effect": "Allow", "Action": "*", "Resource": "*"}])
     ops.create_policy(other, policy="deny", document=DENY)
+    ops.create_group(other, group="denied", policies=["deny"])
     by_tag = {**DENY["Statement"][0], "Condition": {"StringEquals": {"aws:PrincipalTag/out": "yes"}}}  # type: ignore[index]
     ops.put_user_policy(
         other, username="root", policy_name="tagged", document={**DENY, "Statement": [by_tag]}
@@ -370,6 +371,7 @@ def test_the_last_administrator_stays_however_it_is_tried(root: Caller, caller_o
         lambda: ops.attach_group_policy(other, group="administrator", policy="deny"),
         lambda: ops.put_user_permissions_boundary(other, username="root", policy="read-only"),
         lambda: ops.tag_user(other, username="root", tags={"out": "yes"}),
+        lambda: ops.add_user_to_group(other, group="denied", username="root"),
         lambda: ops.delete_user(other, username="root", force=True),
     )
     for change in changes:
