@@ -104,7 +104,14 @@ def number(text: str) -> Fraction | None:
 def moment(text: str) -> Fraction | None:
     if (seconds := number(text)) is not None:
         return seconds
-    for form in ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d", "%Y-%m"):
+    for form in (
+        "%Y-%m-%dT%H:%M:%S.%f%z",
+        "%Y-%m-%dT%H:%M:%S%z",
+        "%Y-%m-%dT%H:%M%z",
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y-%m-%d",
+        "%Y-%m",
+    ):
         try:
             found = datetime.strptime(text, form)
         except ValueError:
