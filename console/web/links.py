@@ -45,4 +45,7 @@ def of_arn(arn: str) -> str:
     if kind == "task-definition" and rest:
         name, _, number = rest.partition(":")
         return (revision(name, number) if number.isdigit() else "") or family(name)
+    if arn.startswith("arn:aws:iam:") and kind in {"user", "group", "role", "policy"} and parts[-1]:
+        # A ready-made policy's name has a path before it.
+        return to(kind, parts[-1])
     return ""

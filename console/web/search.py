@@ -1,15 +1,18 @@
-"""/search/?q=: what the command palette jumps to. At most seven queries, each bounded."""
+"""/search/?q=: what the command palette jumps to. A bounded number of bounded queries."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
+from access.queries import list_groups, list_policies, list_users
 from access.registry import Caller
+from access.roles import list_roles
 from clusters.queries import list_clusters, list_container_instances
 from console.web import links
 from console.web.page import caller, page
@@ -44,6 +47,23 @@ def hits(me: Caller, q: str) -> Iterator[Hit]:
         for instance in found[:MOST]:
             url = links.instance(instance.cluster.name, instance.pk)
             yield Hit(_("Instances"), str(instance), url, "server", instance.cluster.name)
+    yield from _identities(me, q)
+
+
+def _identities(me: Caller, q: str) -> Iterator[Hit]:
+    """Users, groups, roles and policies: four queries at most."""
+    if me.may("iam:ListUsers", "*").allowed:
+        for name in list_users(me).filter(username__icontains=q).values_list("username", flat=True)[:MOST]:
+            yield Hit(_("Users"), name, links.to("user", name), "users")
+    for kind, action, rows, page_name, icon in (
+        (_("Groups"), "iam:ListGroups", list_groups, "group", "users-group"),
+        (_("Roles"), "iam:ListRoles", list_roles, "role", "key"),
+        (_("Policies"), "iam:ListPolicies", list_policies, "policy", "shield-check"),
+    ):
+        if me.may(action, "*").allowed:
+            found: QuerySet[Any] = rows(me)  # type: ignore[operator]
+            for name in found.filter(name__icontains=q).values_list("name", flat=True)[:MOST]:
+                yield Hit(kind, name, links.to(page_name, name), icon)
 
 
 def _services(me: Caller, q: str) -> Iterator[Hit]:

@@ -500,3 +500,27 @@ def test_roles_that_do_not_let_one_in_cannot_be_told_from_ones_that_are_not_ther
     there, none = (_main(person.post("/switch-role/", 403, role=role)) for role in ("auditing", "nothing"))
     assert "Missing permission" in there
     assert there.replace("auditing", "nothing") == none
+
+
+def test_the_palette_finds_identities_and_policies(reader: Make, scene: None) -> None:
+    found = {
+        (hit["kind"], hit["url"])
+        for q in ("ana", "team-sh", "audit", "never")
+        for hit in json.loads(reader("administrator").client.get(f"/search/?q={q}").content)["results"]
+    }
+    assert {
+        ("Users", "/access/users/ana/"),
+        ("Groups", "/access/groups/team-shop/"),
+        ("Roles", "/access/roles/auditing/"),
+        ("Policies", "/access/policies/never-to-zero/"),
+    } <= found
+    assert json.loads(reader().client.get("/search/?q=never").content)["results"] == []
+
+
+def test_an_arn_of_access_leads_to_its_page(scene: None) -> None:
+    from console.web.links import of_arn
+
+    assert of_arn(here.user_arn("ana")) == "/access/users/ana/"
+    assert of_arn(here.role_arn("auditing")) == "/access/roles/auditing/"
+    assert of_arn(here.policy_arn("deployer", ready_made=True)) == "/access/policies/deployer/"
+    assert of_arn(here.assumed_role_arn("auditing", "ana")) == ""
