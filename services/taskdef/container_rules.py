@@ -160,7 +160,8 @@ def _log(container: Container, at: str, report: Report) -> None:
     driver, options = log.get("logDriver"), log.get("options", {})
     if driver in ("awslogs", "json-file") and log.get("secretOptions"):
         report.add(
-            f"{at}.logConfiguration.secretOptions", f"have no use with {driver}, whose lines Slipway keeps itself"
+            f"{at}.logConfiguration.secretOptions",
+            f"have no use with {driver}, whose lines Slipway keeps itself",
         )
     at = f"{at}.logConfiguration.options"
     if driver == "awslogs":

@@ -1,10 +1,11 @@
 """A task definition as a flat web form, and back.
 
-Fields of the form, all strings: `family`, `network_mode`, `task_cpu`, `task_memory`, `task_role`, `execution_role`, `launch_types` (comma
-separated), and for each container N = 0, 1, … `containers-N-` followed by a name of CONTAINER_FIELDS:
-`name`, `image`, `essential` ("on" or absent, as check boxes are), `cpu`, `memory`, `memory_reservation`,
-`ports`, `environment`, `secrets`, `entry_point`, `command`, `health_command`, `health_interval`, `health_timeout`,
-`health_retries`, `health_start_period`, and the hidden `origin`, the container's name in the base document.
+Fields of the form, all strings: `family`, `network_mode`, `task_cpu`, `task_memory`, `task_role`, `execution_role`,
+`launch_types` (comma separated), and for each container N = 0, 1, … `containers-N-` followed by a name of
+CONTAINER_FIELDS: `name`, `image`, `essential` ("on" or absent, as check boxes are), `cpu`, `memory`,
+`memory_reservation`, `ports`, `environment`, `secrets`, `entry_point`, `command`, `health_command`, `health_interval`,
+`health_timeout`, `health_retries`, `health_start_period`, and the hidden `origin`, the container's name in the base
+document.
 Numbers need not follow each other; containers are taken in their order. How lists are written: `form_text.py`.
 """
 

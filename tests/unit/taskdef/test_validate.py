@@ -87,7 +87,8 @@ def test_all_mistakes_are_told_at_once_with_their_places() -> None:
     found = mistakes(request)
     assert set(found) == {
         "famly", "networkMode", f"{C}.imge", f"{C}.essential", f"{C}.portMappings[0].containerPort",
-        f"{C}.portMappings[1].containerPort", f"{C}.healthCheck.command", f"{C}.healthCheck.interval", f"{C}.environmentFiles",
+        f"{C}.portMappings[1].containerPort", f"{C}.healthCheck.command", f"{C}.healthCheck.interval",
+        f"{C}.environmentFiles",
         "containerDefinitions[1].image", "containerDefinitions[1].memory",
     }  # fmt: skip
     assert found["famly"] == "unknown field, did you mean family?"
