@@ -1,5 +1,6 @@
-"""Writes: users and groups. Their policies: access.attachments and access.inline_policies; policies themselves:
-access.policies; roles: access.roles; keys and sessions: access.keys and access.sts; tokens: access.tokens."""
+"""Writes: users; and every write of access under one roof. Groups: access.groups; what identities have:
+access.attachments and access.inline_policies; policies themselves: access.policies; roles: access.roles; keys and
+sessions: access.keys and access.sts; tokens: access.tokens."""
 
 from __future__ import annotations
 
@@ -23,7 +24,14 @@ from access.attachments import (
     put_user_permissions_boundary,
 )
 from access.caller import Caller
-from access.contexts import all_of, boundary_of_user, needs_tags, new_boundary, policy_context
+from access.contexts import all_of, boundary_of_user, needs_tags, new_boundary
+from access.groups import (
+    add_user_to_group,
+    create_group,
+    delete_group,
+    remove_user_from_group,
+    update_group,
+)
 from access.identity_tags import tag_policy, tag_role, tag_user, untag_policy, untag_role, untag_user
 from access.inline_policies import (
     delete_group_policy,
@@ -34,8 +42,8 @@ from access.inline_policies import (
     put_user_policy,
 )
 from access.keys import create_access_key, delete_access_key, import_access_key, update_access_key
-from access.models import Group, User
-from access.names import checked_name, find_group, find_policy, find_user, group_arn_of, user_arn_of
+from access.models import User
+from access.names import checked_name, checked_text, find_group, find_policy, find_user, user_arn_of
 from access.passwords import give, remember
 from access.policies import (
     create_policy,
@@ -54,14 +62,13 @@ from access.roles import (
     update_assume_role_policy,
     update_role,
 )
-from access.scope import checked_scope
 from access.sessions import end_all
 from access.setup import ensure_administrator, ensure_ready_made, keep_an_administrator
 from access.sts import assume_role, get_session_token, switch_role
 from access.tokens import create_token, revoke_token
 from base import here
 from base import tags as tag_rules
-from base.errors import Conflict, EntityAlreadyExists, InvalidParameter, invalid
+from base.errors import Conflict, EntityAlreadyExists, invalid
 
 __all__ = [
     "activate_user",
@@ -168,7 +175,7 @@ def create_user(
         )
     user = User(
         username=username,
-        display_name=_text("display_name", display_name, 128),
+        display_name=checked_text("display_name", display_name, 128),
         email=_email(email),
         boundary=None if boundary is None else find_policy(boundary),
         tags=tag_rules.checked(tags),
@@ -191,7 +198,7 @@ def update_user(
     user = find_user(username)
     if display_name is not None:
         audit.note_change("display_name", user.display_name, display_name)
-        user.display_name = _text("display_name", display_name, 128)
+        user.display_name = checked_text("display_name", display_name, 128)
     if email is not None:
         audit.note_change("email", user.email, email)
         user.email = _email(email)
@@ -288,121 +295,11 @@ def _set_active(user: User, active: bool) -> User:
     return user
 
 
-def _text(field: str, value: Any, longest: int) -> str:
-    if not isinstance(value, str) or len(value) > longest:
-        raise invalid(field, f"at most {longest} characters")
-    return value.strip()
-
-
 def _email(value: Any) -> str:
-    text = _text("email", value, 254)
+    text = checked_text("email", value, 254)
     if text:
         try:
             validate_email(text)
         except ValidationError:
             raise invalid("email", "is not an address") from None
     return text
-
-
-# --- groups -------------------------------------------------------------------------------------------
-
-
-def _needs_of_new_group(caller: Caller, params: Params) -> Iterable[Need]:
-    for policy in params["policies"] or ():
-        yield Need("iam:AttachGroupPolicy", group_arn_of(params), policy_context({"policy": policy}))
-
-
-@operation("iam:CreateGroup", resource=group_arn_of, extra=_needs_of_new_group, writes=True)
-def create_group(
-    caller: Caller,
-    *,
-    group: str,
-    description: str = "",
-    scope: Sequence[str] = (),
-    policies: Sequence[str] = (),
-) -> Group:
-    """Create a group with the policies named, held to the ARN patterns of `scope` (none: everywhere)."""
-    checked_name("group", group, 128)
-    if Group.objects.filter(name__iexact=group).exists():
-        raise EntityAlreadyExists(f"Group with name {group} already exists.", fields={"group": "is taken"})
-    row = Group.objects.create(
-        name=group, description=_text("description", description, 1000), scope=_scope(scope)
-    )
-    row.policies.set([find_policy(name) for name in policies])
-    audit.note_change("policies", [], sorted(policies))
-    return row
-
-
-@operation("iam:UpdateGroup", resource=group_arn_of, writes=True)
-def update_group(
-    caller: Caller, *, group: str, description: str | None = None, scope: Sequence[str] | None = None
-) -> Group:
-    """Change a group's description or what it is held to; what is not given stays."""
-    row = find_group(group)
-    with keep_an_administrator():
-        if description is not None:
-            audit.note_change("description", row.description, description)
-            row.description = _text("description", description, 1000)
-        if scope is not None:
-            checked = _scope(scope)
-            audit.note_change("scope", row.scope, checked)
-            row.scope = checked
-        row.save(update_fields=["description", "scope"])
-    return row
-
-
-def _needs_of_deleting_group(caller: Caller, params: Params) -> Iterable[Need]:
-    row = Group.objects.filter(name=params["group"]).first() if params["force"] else None
-    if row is None:
-        return
-    if row.members.exists():
-        yield Need("iam:RemoveUserFromGroup", row.arn)
-    for policy in row.policies.all():
-        yield Need("iam:DetachGroupPolicy", row.arn, {"iam:PolicyARN": policy.arn})
-    if row.inline_policies.exists():
-        yield Need("iam:DeleteGroupPolicy", row.arn)
-
-
-@operation("iam:DeleteGroup", resource=group_arn_of, extra=_needs_of_deleting_group, writes=True)
-def delete_group(caller: Caller, *, group: str, force: bool = False) -> None:
-    """Delete a group. With members or policies it is refused unless `force`: its members lose what it allowed."""
-    row = find_group(group)
-    if not force:
-        for what, has in (
-            ("remove users from group", row.members.exists()),
-            ("detach all policies", row.policies.exists()),
-            ("delete its inline policies", row.inline_policies.exists()),
-        ):
-            if has:
-                raise Conflict(f"Cannot delete entity, must {what} first.", code="DeleteConflict")
-    audit.note_change("members", sorted(row.members.values_list("username", flat=True)), [])
-    with keep_an_administrator():
-        row.delete()
-
-
-@operation("iam:AddUserToGroup", resource=group_arn_of, writes=True)
-def add_user_to_group(caller: Caller, *, group: str, username: str) -> None:
-    """Make a user a member; nothing happens when it is one."""
-    row, user = find_group(group), find_user(username)
-    if not row.members.filter(pk=user.pk).exists():
-        with keep_an_administrator():  # the group's policies may deny
-            row.members.add(user)
-        audit.note_change("member", None, username)
-
-
-@operation("iam:RemoveUserFromGroup", resource=group_arn_of, writes=True)
-def remove_user_from_group(caller: Caller, *, group: str, username: str) -> None:
-    """Take a user out of a group; nothing happens when it is not in it."""
-    row, user = find_group(group), find_user(username)
-    if row.members.filter(pk=user.pk).exists():
-        with keep_an_administrator():
-            row.members.remove(user)
-        audit.note_change("member", username, None)
-
-
-def _scope(patterns: Any) -> list[str]:
-    problems = checked_scope(patterns)
-    if problems:
-        text = "; ".join(f"{place}: {reason}" for place, reason in problems.items())
-        raise InvalidParameter(text, fields=problems)
-    return list(dict.fromkeys(patterns))
