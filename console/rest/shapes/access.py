@@ -113,7 +113,10 @@ class AuditShape(Shape):
     errorMessage = Text("error_message")
     parameters = Free()
     changes = FreeList(help_text="field, before, after")
-    context = Free(help_text="Of a denial: the condition keys it was decided with, and owners.")
+    # DRF takes declared fields off the class, so that a serializer's own `context` stays.
+    context = Free(  # type: ignore[assignment]
+        help_text="Of a denial: the condition keys it was decided with, and owners."
+    )
     seq = serializers.IntegerField(allow_null=True, help_text="Place in the chain; null until it is sealed.")
     hash = Text()
 
