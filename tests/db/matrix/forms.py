@@ -1,0 +1,181 @@
+"""Every form of the pages: where it is sent, with what, and which operations that calls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.db.rest.cases import DOCUMENT, POLICY
+from tests.db.rest.cases_identities import KEY, TRUST
+
+_DEFINITION = json.dumps({name: value for name, value in DOCUMENT.items() if name != "tags"})
+_TEXT = json.dumps(POLICY)
+_SERVICE = {"cluster": "production", "service": "web"}
+_DEPLOY = {
+    "minimum_healthy_percent": 100,
+    "maximum_percent": 200,
+    "circuit_breaker": "rollback",
+    "grace_period": 0,
+}
+
+
+@dataclass(frozen=True)
+class Form:
+    """A POST to the page `page` (its name in the urls). `{name}`s are the scene's."""
+
+    page: str
+    operations: tuple[str, ...]
+    place: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    query: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.page} {dict(self.place)}"
+
+
+def _deed(kind: str, name: str, what: str, operation: str, **data: Any) -> Form:
+    return Form("access-do", (operation,), {"kind": kind, "name": name, "what": what}, data)
+
+
+_KINDS = (("users", "amina", "user"), ("groups", "team", "group"), ("roles", "ops", "role"))
+FORMS = (
+    Form("sample-deploy", ("register_task_definition", "create_service")),
+    Form(
+        "tags",
+        ("tag_resource", "untag_resource"),
+        data={"tags": "owner=us"},
+        query="?arn={service_arn}",
+    ),
+    Form("cluster-new", ("create_cluster",), data={"cluster_name": "matrix"}),
+    Form("cluster-delete", ("delete_cluster",), {"cluster": "empty"}),
+    Form(
+        "instance-register",
+        ("register_container_instance",),
+        data={"cluster": "empty", "url": "unix:///var/run/matrix.sock"},
+    ),
+    Form(
+        "instance-state",
+        ("update_container_instance_state",),
+        {"cluster": "production", "instance": "{instance}"},
+        {"status": "DRAINING"},
+    ),
+    Form(
+        "instance-deregister",
+        ("deregister_container_instance",),
+        {"cluster": "production", "instance": "{instance}"},
+        {"force": "on"},
+    ),
+    Form(
+        "service-new",
+        ("create_service",),
+        data={
+            **_DEPLOY,
+            "cluster": "production",
+            "service_name": "matrix",
+            "task_definition": "web:13",
+            "desired_count": 0,
+            "launch_type": "EC2",
+            "placement": "",
+        },
+    ),
+    Form("service-scale", ("update_service",), _SERVICE, {"desired_count": 7}),
+    Form("service-deploy", ("update_service",), _SERVICE, {**_DEPLOY, "task_definition": "web:12"}),
+    Form("service-stop-deployment", ("stop_service_deployment",), _SERVICE, {"deployment": "{deployment}"}),
+    Form("service-delete", ("delete_service",), _SERVICE, {"confirm": "web"}),
+    Form("task-stop", ("stop_task",), {"cluster": "production", "task": "{task}"}, {"reason": "stuck"}),
+    Form(
+        "task-definition-new",
+        ("register_task_definition",),
+        data={"do": "register", "source": "json", "document": _DEFINITION},
+    ),
+    Form("task-definition-deregister", ("deregister_task_definition",), {"family": "web", "revision": 10}),
+    Form("user-new", ("create_user",), data={"username": "matrix", "password": "another long phrase"}),
+    Form("user-key-new", ("create_access_key",), {"name": "amina"}),
+    Form("group-new", ("create_group",), data={"group": "matrix"}),
+    Form(
+        "role-new",
+        ("create_role",),
+        data={"role": "matrix", "max_session_seconds": 3600, "document": json.dumps(TRUST), "do": "save"},
+    ),
+    Form(
+        "role-trust",
+        ("update_assume_role_policy",),
+        {"name": "ops"},
+        {"document": json.dumps({**TRUST, "Version": "2008-10-17"}), "do": "save"},
+    ),
+    Form("policy-new", ("create_policy",), data={"policy": "matrix", "document": _TEXT, "do": "save"}),
+    Form("identity-edit", ("update_user",), {"kind": "users", "name": "amina"}, {"display_name": "A"}),
+    Form("identity-edit", ("update_group",), {"kind": "groups", "name": "team"}, {"description": "A"}),
+    Form(
+        "identity-edit",
+        ("update_role",),
+        {"kind": "roles", "name": "ops"},
+        {"description": "A", "max_session_seconds": 7200, "tags": "team=shop"},
+    ),
+    *(
+        Form(
+            "inline-policy",
+            (f"put_{word}_policy",),
+            {"kind": kind, "name": name},
+            {"policy": "matrix", "document": _TEXT, "do": "save"},
+        )
+        for kind, name, word in _KINDS
+    ),
+    *(
+        form
+        for kind, name, word in _KINDS
+        for form in (
+            _deed(kind, name, "attach", f"attach_{word}_policy", policy="free"),
+            _deed(kind, name, "detach", f"detach_{word}_policy", policy="mine"),
+            _deed(kind, name, "delete-inline", f"delete_{word}_policy", policy="own"),
+        )
+    ),
+    *(
+        form
+        for kind, name, word in _KINDS
+        if word != "group"
+        for form in (
+            _deed(kind, name, "bound", f"put_{word}_permissions_boundary", policy="free"),
+            _deed(kind, name, "unbound", f"delete_{word}_permissions_boundary"),
+        )
+    ),
+    _deed("users", "sleeper", "activate", "activate_user"),
+    _deed("users", "amina", "deactivate", "deactivate_user"),
+    _deed("users", "amina", "delete", "delete_user"),
+    _deed("users", "sleeper", "add-group", "add_user_to_group", group="team"),
+    _deed("users", "amina", "set-key", "update_access_key", key_id=KEY, active="no"),
+    _deed("users", "amina", "delete-key", "delete_access_key", key_id=KEY),
+    _deed("groups", "team", "add-member", "add_user_to_group", username="sleeper"),
+    _deed("groups", "team", "remove-member", "remove_user_from_group", username="amina"),
+    _deed("groups", "team", "delete", "delete_group"),
+    _deed("roles", "ops", "revoke", "revoke_role_sessions"),
+    _deed("roles", "ops", "delete", "delete_role"),
+    _deed("policies", "mine", "set-default", "set_default_policy_version", version="v2"),
+    _deed("policies", "mine", "delete-version", "delete_policy_version", version="v2"),
+    _deed("policies", "free", "delete", "delete_policy"),
+)
+# Pages that only show, or whose POST is a read that other tests look at, or that only change the session.
+READS = {
+    *("overview", "search", "clusters", "cluster", "services", "service", "tasks", "task", "instances"),
+    *("instance", "service-log", "task-log", "task-definitions", "family", "task-definition"),
+    *("task-definition-compare", "audit", "audit-export", "audit-verify", "audit-record", "users", "user"),
+    *("groups", "group", "roles", "role", "policies", "policy", "policy-compare", "simulator"),
+    "access-explain",
+}
+# Looked at by tests of their own: a role is switched to by its trust policy, a rollback is what was previewed, a
+# policy is edited in versions; secrets, parameters and other people's sign-in have tests of their own pages.
+ELSEWHERE = (
+    *("switch-", "rollback", "policy-edit", "secret", "parameter"),
+    *(
+        "user-invite",
+        "user-sign-in",
+        "user-link",
+        "user-sessions-end",
+        "user-factor-remove",
+        "password-rules",
+    ),
+)
+# One's own sign-in: no permission of a ready-made policy decides there.
+ONESELF = ("sign-", "own-", "oidc", "welcome", "forgotten", "invite", "reset")
