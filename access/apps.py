@@ -27,3 +27,4 @@ class AccessConfig(AppConfig):
 
         for model in ("access.AccessKey", "access.TemporaryCredential"):
             cipher.keeps_encrypted(model, "encrypted_secret")
+        cipher.keeps_encrypted("access.TotpDevice", "encrypted_seed")

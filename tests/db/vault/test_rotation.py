@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 
 from access.caller import Caller
@@ -112,3 +113,17 @@ def test_a_value_that_no_key_opens_stops_it(root: Caller, kept: None, key_file: 
     with pytest.raises(CommandError, match="does not have the key"):
         call_command("vault_rotate_key")
     assert SecretVersion.objects.count() == 5 and ParameterVersion.objects.count() == 5
+
+
+def test_every_encrypted_column_is_known_to_the_rotation(root: Caller) -> None:
+    """Else forgetting the old key would lose it for good."""
+    known = {(label.lower(), field) for label, field in cipher.encrypted_columns()}
+    named = {
+        (model._meta.label_lower, field.name)
+        for model in apps.get_models()
+        for field in model._meta.get_fields()
+        if field.name.startswith("encrypted")
+    }
+    assert named and named <= known
+    for label, field in cipher.encrypted_columns():
+        apps.get_model(label)._meta.get_field(field)
