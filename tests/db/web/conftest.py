@@ -15,6 +15,7 @@ from access.models import Group, User
 from access.setup import ensure_ready_made
 from base import jobs_by_name, live
 from services.models import Deployment, Service, ServiceRevision, Task, TaskDefinition
+from tests.db.web.access_scene import scene  # noqa: F401 (a fixture)
 
 
 @pytest.fixture
