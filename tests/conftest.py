@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +15,47 @@ from django.test import TransactionTestCase
 
 RINGS = ("unit", "db", "wire", "docker", "browser")
 _HERE = Path(__file__).parent
+_HOMES = ("slipway-test-*", "slipway-it-*")
+_OLD = 3600.0
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Homes of test runs that were killed: an hour old, and in no process's environment or working directory."""
+    if hasattr(session.config, "workerinput"):  # xdist's workers leave it to the one that started them
+        return
+    temporary = Path(tempfile.gettempdir())
+    old = [
+        home
+        for pattern in _HOMES
+        for home in temporary.glob(pattern)
+        if home.is_dir() and not home.is_symlink() and _age(home) > _OLD
+    ]
+    if not old:
+        return
+    used = _environments()
+    for home in old:
+        if home.stat().st_uid == os.getuid() and str(home).encode() not in used:
+            shutil.rmtree(home, ignore_errors=True)
+            home.with_name(home.name + ".out").unlink(missing_ok=True)
+
+
+def _age(home: Path) -> float:
+    """Seconds since anything directly in it changed."""
+    try:
+        newest = max(one.stat().st_mtime for one in (home, *home.iterdir()))
+    except OSError:  # it is being removed
+        return 0.0
+    return time.time() - newest
+
+
+def _environments() -> bytes:
+    """Environments and command lines of every process that may be read."""
+    found = b""
+    for process in Path("/proc").glob("[0-9]*"):
+        for name in ("environ", "cmdline"):
+            with contextlib.suppress(OSError):
+                found += (process / name).read_bytes() + b"\0"
+    return found
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
