@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.wire.server import WebServer
 
 # More of them, for a longer look: SLIPWAY_FUZZ=200 pytest tests/wire/test_schemathesis.py
 EXAMPLES = int(os.environ.get("SLIPWAY_FUZZ", "3"))
+SECONDS = 45.0 if EXAMPLES <= 3 else 3600.0
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -59,6 +61,12 @@ class World:
     def __init__(self) -> None:
         self.server = WebServer({"SLIPWAY_REST_PER_MINUTE": "1000000"})
         self.turn = 0
+        self.tried: set[tuple[str, str]] = set()
+        self.begun = time.monotonic()
+
+    def late(self) -> bool:
+        """Once the time is up, each operation that is left is tried once."""
+        return time.monotonic() - self.begun > SECONDS
 
     def start(self) -> None:
         self.server.start()
@@ -132,6 +140,9 @@ def world() -> Iterator[World]:
     suppress_health_check=list(HealthCheck),
 )
 def test_every_answer_is_as_described(case: Any, world: World) -> None:
+    if world.late() and (case.method, case.path) in world.tried:
+        return
+    world.tried.add((case.method, case.path))
     world.turn += 1
     # Twice out of three times what the address names is there.
     if world.turn % 3:
