@@ -9,7 +9,7 @@ import inspect
 from typing import Any
 
 from access.registry import Operation
-from tests.db.rest.cases import DOCUMENT, POLICY, Scene
+from tests.db.rest.cases import DOCUMENT, POLICY, SECRET_POLICY, Scene
 from tests.db.rest.cases_identities import KEY, TRUST
 
 # Of somebody else than the caller, so that what everyone may do for themselves does not answer.
@@ -44,6 +44,7 @@ _VALUES: dict[str, Any] = {
     "policy_name": "own",
     "principal": "arn:aws:iam::123456789012:user/amina",
     "resource_arn": "{service_arn}",
+    "resource_policy": SECRET_POLICY,
     "role": "ops",
     "secret_access_key": "x" * 40,
     "secret_id": "shop/db",
