@@ -161,7 +161,8 @@ _cookie = "__Host-slipway" if BEHIND_TLS else "slipway"
 SESSION_COOKIE_NAME = f"{_cookie}_session_{SLIPWAY_PORT}"
 CSRF_COOKIE_NAME = f"{_cookie}_csrf_{SLIPWAY_PORT}"
 LANGUAGE_COOKIE_NAME = f"slipway_language_{SLIPWAY_PORT}"
-# People's sessions can be listed and ended; they end after so long, whatever is done in them, or when nobody does a thing.
+# People's sessions can be listed and ended; they end after so long, whatever is done in them, or when nobody does
+# a thing.
 SESSION_ENGINE = "access.session_store"
 SESSION_COOKIE_AGE = env.int("SLIPWAY_SESSION_HOURS", default=12) * 3600
 SLIPWAY_SESSION_IDLE_MINUTES: int = env.int("SLIPWAY_SESSION_IDLE_MINUTES", default=120)  # 0: never

@@ -39,7 +39,9 @@ def refusal(request: HttpRequest, error: OperationError) -> HttpResponse:
 def _explain(error: AccessDenied) -> str:
     """The page that explains a missing permission."""
     where = place("access-explain")
-    return f"{where}?{urlencode({'action': error.action, 'resource': error.resource or '*'})}" if where else ""
+    return (
+        f"{where}?{urlencode({'action': error.action, 'resource': error.resource or '*'})}" if where else ""
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -35,9 +35,7 @@ def edit(request: HttpRequest) -> HttpResponseBase:
     arn = request.GET.get("arn", "")
     before = list_tags_for_resource(me, resource_arn=arn)
     back = links.of_arn(arn) or "/"
-    form = TagsForm(
-        request.POST or None, initial={"tags": "\n".join(f"{k}={v}" for k, v in before.items())}
-    )
+    form = TagsForm(request.POST or None, initial={"tags": "\n".join(f"{k}={v}" for k, v in before.items())})
     if request.method == "POST" and form.is_valid():
         try:
             _bring_about(request, arn, before, form.cleaned_data["tags"])

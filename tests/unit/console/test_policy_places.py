@@ -87,13 +87,17 @@ def test_a_text_that_is_half_written_is_no_trouble(text: str) -> None:
 
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("abX:", max_size=4), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text("abX:", max_size=4), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 
 
 @given(_JSON, st.sampled_from([None, 1, 2]))
-def test_every_part_of_any_document_is_found_on_the_line_that_names_it(document: object, indent: int | None) -> None:
+def test_every_part_of_any_document_is_found_on_the_line_that_names_it(
+    document: object, indent: int | None
+) -> None:
     text = json.dumps(document, indent=indent, ensure_ascii=False)
     lines = text.split("\n")
     found = places(text)

@@ -261,7 +261,9 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         draw(containers(name, mode, fargate, "memory" in document, volume_names, numbers)) for name in names
     ]
     if any("secrets" in one or "repositoryCredentials" in one for one in document["containerDefinitions"]):
-        document["executionRoleArn"] = draw(st.sampled_from(["puller", "arn:aws:iam::123456789012:role/puller"]))
+        document["executionRoleArn"] = draw(
+            st.sampled_from(["puller", "arn:aws:iam::123456789012:role/puller"])
+        )
     for position, container in enumerate(document["containerDefinitions"][1:], start=1):
         container["essential"] = draw(st.booleans())
         earlier = document["containerDefinitions"][draw(st.integers(0, position - 1))]

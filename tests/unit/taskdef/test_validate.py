@@ -93,7 +93,9 @@ def test_all_mistakes_are_told_at_once_with_their_places() -> None:
     }  # fmt: skip
     assert found["famly"] == "unknown field, did you mean family?"
     assert found[f"{C}.imge"] == "unknown field, did you mean image?"
-    assert found[f"{C}.environmentFiles"] == "environmentFiles is not supported yet by this version of Slipway"
+    assert (
+        found[f"{C}.environmentFiles"] == "environmentFiles is not supported yet by this version of Slipway"
+    )
     assert found["networkMode"] == "'vpc' is not one of bridge, host, awsvpc, none, did you mean awsvpc?"
 
 
