@@ -33,6 +33,7 @@ _PERMISSIONS = {
     "device": "slipway:UsePrivileged",
     "security-opt": "slipway:UsePrivileged",
 }
+SPECIAL_PERMISSIONS = frozenset(_PERMISSIONS.values())
 
 
 def _family_arn(params: Params) -> str:

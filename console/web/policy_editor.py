@@ -7,20 +7,26 @@ work without scripts too, answer the page with the draft; anything else means to
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from access.policy import PolicyError, parse
+from access.lint import lint
+from access.registry import all_operations
 from base.errors import OperationError
 from console.web import policy_examples, policy_places, policy_words
 from console.web.parts import Tone
 from console.web.policy_examples import Example, Kind
 from console.web.policy_places import Broken, Places
+from services.definitions import SPECIAL_PERMISSIONS
 
+# Asked for by what other operations are given.
+_ASKED_BESIDES = {"iam:PassRole", "iam:CreateLoginProfile"}
+_TONES: Mapping[str, Tone] = {"error": "bad", "warning": "wait", "suggestion": "new"}
 LONGEST_TEXT = 60_000  # characters; the longest policy kept is a sixth of it
 
 
@@ -135,14 +141,16 @@ def _findings(document: object, text: str, kind: Kind) -> tuple[Finding, ...]:
 
 
 def _problems(document: object, known: Places, kind: Kind) -> list[Finding]:
-    try:
-        parse(document, kind=kind)
-    except PolicyError as error:
-        return [
-            Finding(known.line_of(problem.place), "bad", problem.message, problem.remedy, problem.place)
-            for problem in error.problems
-        ]
-    return []
+    return [
+        Finding(known.line_of(one.place), _TONES[one.severity], one.message, one.remedy, one.place)
+        for one in lint(document, kind, actions())
+    ]
+
+
+@lru_cache(maxsize=1)
+def actions() -> frozenset[str]:
+    """Every action there is to allow or deny."""
+    return frozenset(op.action for op in all_operations()) | SPECIAL_PERMISSIONS | _ASKED_BESIDES
 
 
 def _doubles(known: Places) -> list[Finding]:

@@ -41,6 +41,17 @@ def test_every_mistake_stands_on_its_line(reader: Make, scene: None) -> None:
     assert rows() == before
 
 
+def test_what_is_valid_and_probably_not_meant_is_said_and_may_be_saved(reader: Make, scene: None) -> None:
+    person = reader("administrator")
+    odd = WRONG.replace('"nonsense"', '"iam:PassRole", "slipway:UseHostMounts", "ecs:UpdateServices"')
+    text = person.post("/access/create-policy/", 200, document=odd, do="check")
+    assert "no mistakes" in text
+    assert 'data-line="4" data-tone="wait"' in text
+    assert "ecs:UpdateServices" in text and "there is no action" in text
+    assert "no action &quot;iam:PassRole" not in text and "no action &quot;slipway:" not in text
+    person.post("/access/create-policy/", 302, policy="odd", document=odd, do="save")
+
+
 def test_only_the_check_is_sent_while_one_types(reader: Make, scene: None) -> None:
     person = reader("administrator")
     response = person.client.post(
