@@ -13,6 +13,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "retention": {"task": "services.retention", "schedule": 900.0, "options": {"expires": 900}},
     # Secrets whose recovery window is over.
     "vault-purge": {"task": "vault.purge", "schedule": 3600.0, "options": {"expires": 3600}},
+    # Rotations of secrets: the next step, the next try, the next time.
+    "vault-rotate": {"task": "vault.rotate", "schedule": 30.0, "options": {"expires": 30}},
     "access-retention": {"task": "access.retention", "schedule": 3600.0, "options": {"expires": 3600}},
     "seal-audit": {"task": "access.seal_audit", "schedule": 5.0, "options": {"expires": 5}},
     "verify-audit": {"task": "access.verify_audit", "schedule": 86400.0, "options": {"expires": 3600}},

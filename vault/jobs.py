@@ -7,6 +7,7 @@ import logging
 from celery import shared_task
 
 from base import clock, live
+from vault import hooks
 from vault.models import Secret, secret_topics
 
 log = logging.getLogger(__name__)
@@ -23,3 +24,9 @@ def purge() -> int:
             live.publish(*secret_topics(row))
             gone += 1
     return gone
+
+
+@shared_task(name="vault.rotate", ignore_result=True)
+def rotate() -> int:
+    """Go on with the rotations that are due; answers how many there were."""
+    return hooks.work()

@@ -164,3 +164,6 @@ def secret_topics(secret: Secret) -> tuple[str, ...]:
 
 def parameter_topics(parameter: Parameter) -> tuple[str, ...]:
     return ("parameters",)
+
+
+from vault.rotation_models import SecretRotation  # noqa: E402, F401  (so that Django finds it)

@@ -78,7 +78,7 @@ def describe_secret(caller: Caller, *, secret_id: str) -> Secret:
 @operation("secretsmanager:ListSecrets", resource="*", writes=False)
 def list_secrets(caller: Caller, *, include_planned_deletion: bool = False) -> QuerySet[Secret]:
     """The secrets this caller may describe, by name; those marked for deletion only where they are asked for."""
-    rows = Secret.objects.prefetch_related("versions__stages")
+    rows = Secret.objects.select_related("rotation").prefetch_related("versions__stages")
     if not include_planned_deletion:
         rows = rows.filter(deleted_at=None)
     return visible(rows, caller, "secretsmanager:DescribeSecret")

@@ -16,7 +16,7 @@ from vault.models import CURRENT, PREVIOUS, Secret, SecretStage, SecretVersion
 LARGEST = 65536  # bytes of a value, Secrets Manager's limit
 MOST_VERSIONS = 100  # deprecated ones beyond it are removed, oldest first
 MOST_STAGES = 20  # of one version
-_VERSION_ID = re.compile(r"[A-Za-z0-9-]{32,64}")
+VERSION_ID = re.compile(r"[A-Za-z0-9-]{32,64}")
 _STAGE = re.compile(r"[A-Za-z0-9_-]{1,256}")
 
 
@@ -70,7 +70,7 @@ def add_version(
 ) -> SecretVersion:
     """Keep a value as a new version. A repeat with the same `token` and value answers the version of the first call."""
     version_id = token or str(uuid.uuid4())
-    if not isinstance(version_id, str) or not _VERSION_ID.fullmatch(version_id):
+    if not isinstance(version_id, str) or not VERSION_ID.fullmatch(version_id):
         raise invalid_fields({"clientRequestToken": "32 to 64 letters, digits and hyphens"})
     wanted = checked_stages(stages)
     known = secret.versions.filter(version_id=version_id).first()

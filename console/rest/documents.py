@@ -56,6 +56,9 @@ _DOCUMENTS: dict[str, Schema] = {
             "assignPublicIp": {"type": "string", "enum": ["DISABLED"]},
         })
     }),
+    "rotation_rules": _object({
+        "AutomaticallyAfterDays": {"type": "integer", "minimum": 1, "maximum": 1000},
+    }),
     "capacity_provider_strategy": _object(
         {
             "capacityProvider": {"type": "string"},

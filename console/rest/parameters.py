@@ -103,6 +103,13 @@ PARAMETERS: dict[str, str] = {
     "scope": "ARN patterns the group is held to; none: everywhere.",
     "secret_access_key": "The key's secret, 16 to 256 printable characters.",
     "secret_binary": "The value, in base64.",
+    "rotate_immediately": "Begin at once; else when its time has come.",
+    "rotation_hook": (
+        "URL that is asked to make, set, test and finish a new version; needed the first "
+        "time. It may carry a key: it is encrypted at rest and never shown."
+    ),
+    "rotation_lambda_arn": "Not supported: there are no functions here.",
+    "rotation_rules": "{AutomaticallyAfterDays: 1 to 1000}; without it the secret is rotated only when asked.",
     "secret_id": "The secret's name or ARN.",
     "secret_string": "The value, as text.",
     "service": "The service's name.",

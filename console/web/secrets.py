@@ -23,6 +23,7 @@ from vault import names
 from vault.models import CURRENT, Secret
 from vault.operations import create_secret, delete_secret, put_secret_value, restore_secret
 from vault.queries import SecretValue, describe_secret, get_secret_value, list_secrets
+from vault.rotation_models import SecretRotation
 
 _SORTS = {"name": ["name"], "changed": ["changed_at", "name"], "read": ["accessed_on", "name"]}
 _SHOWN_VERSIONS = 20
@@ -108,6 +109,7 @@ def _context(request: HttpRequest, row: Secret, shown: SecretValue | None, failu
     gone = _("It is marked for deletion. Restore it first.") if row.deleted_at else ""
     return {
         "secret": row,
+        "rotation": SecretRotation.objects.filter(secret=row).first(),
         "versions": row.versions.prefetch_related("stages")[:_SHOWN_VERSIONS],
         "shown": shown,
         "shown_text": _text_of(shown),

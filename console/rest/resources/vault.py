@@ -13,6 +13,7 @@ from console.rest.shapes.vault import (
     ParameterValueShape,
     ParameterValuesShape,
     ParameterVersionShape,
+    RotationShape,
     SecretPolicyShape,
     SecretShape,
     SecretValueShape,
@@ -103,6 +104,20 @@ ENDPOINTS = [
         "secret/restore",
         _SECRETS,
         POST=Action("restore_secret", SecretShape, example={"secretId": "shop/database"}),
+    ),
+    Endpoint(
+        "secret/rotation",
+        _SECRETS,
+        PUT=Action(
+            "rotate_secret",
+            RotationShape,
+            example={
+                "secretId": "shop/database",
+                "rotationHook": "https://rotate.example.com/shop?key=...",
+                "rotationRules": {"AutomaticallyAfterDays": 30},
+            },
+        ),
+        DELETE=Action("cancel_rotate_secret", SecretShape),
     ),
     Endpoint(
         "secret/policy",

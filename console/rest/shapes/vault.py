@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from console.rest.shapes.common import Free, Moment, Shape, Tags, Text, Texts, Whole
+from console.rest.shapes.common import Flag, Free, Moment, Shape, Tags, Text, Texts, Whole
 from vault.models import Parameter, Secret, SecretVersion
+
+
+class RotationShape(Shape):
+    """How a secret is rotated, and how far that has come. Of the hook only its host is shown."""
+
+    enabled = Flag()
+    hookHost = Text("hook_host")
+    automaticallyAfterDays = Whole(
+        "every_days", allow_null=True, help_text="null: only when it is asked for."
+    )
+    lastRotatedAt = Moment("last_rotated_at")
+    nextAt = Moment("due_at", help_text="When the next step, try or rotation is due.")
+    step = Text(help_text="The step under way; empty: none is.")
+    versionId = Text("token", help_text="The version being made; empty: none is.")
+    error = Text(help_text="Why the last try of the step failed.")
+
+    class Meta:
+        ref_name = "SecretRotation"
 
 
 class SecretShape(Shape):
@@ -18,6 +37,7 @@ class SecretShape(Shape):
     versionIdsToStages = serializers.SerializerMethodField(
         help_text="Version id to the stages that point to it; versions without any are left out."
     )
+    rotation = serializers.SerializerMethodField(help_text="null: it was never rotated.")
     createdAt = Moment("created_at")
     lastChangedAt = Moment("changed_at")
     lastAccessedOn = serializers.DateField(
@@ -27,6 +47,11 @@ class SecretShape(Shape):
 
     class Meta:
         ref_name = "Secret"
+
+    @extend_schema_field(RotationShape(allow_null=True))
+    def get_rotation(self, row: Secret) -> dict[str, Any] | None:
+        rotation = getattr(row, "rotation", None)
+        return None if rotation is None else dict(RotationShape(rotation).data)
 
     def get_versionIdsToStages(self, row: Secret) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

@@ -21,6 +21,7 @@ from vault.models import SecretVersion
 from vault.operations import create_secret, delete_secret
 from vault.parameter_operations import put_parameter
 from vault.policies import put_resource_policy
+from vault.rotation_operations import rotate_secret
 
 DOCUMENT = {
     "family": "api",
@@ -262,6 +263,15 @@ WRITES = [
         "resourcePolicy.Statement[0]",
     ),
     Case("DELETE", "secret/policy?secretId=guarded", 200),
+    Case(
+        "PUT",
+        "secret/rotation",
+        200,
+        {"secretId": "shop/db", "rotationHook": "https://127.0.0.1:9/hook", "rotateImmediately": False},
+        {"secretId": "shop/db", "rotationHook": "ftp://127.0.0.1/"},
+        "rotationHook",
+    ),
+    Case("DELETE", "secret/rotation?secretId=guarded", 200),
     Case("POST", "secret/restore", 200, {"secretId": "doomed"}, {"secret": "doomed"}, "secret"),
     Case(
         "POST",
@@ -331,6 +341,7 @@ class Scene:
         create_secret(us, name="doomed")
         create_secret(us, name="guarded")
         put_resource_policy(us, secret_id="guarded", resource_policy=SECRET_POLICY)
+        rotate_secret(us, secret_id="guarded", rotation_hook="http://127.0.0.1:9/", rotate_immediately=False)
         delete_secret(us, secret_id="doomed")
         put_parameter(us, name="/shop/level", type="String", value="info", tags={"team": "shop"})
         return cls(
