@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,15 @@ def write(site: Site, name: str, result: str = "success", error: str = "") -> No
     site.manage(RECORD.format(name=name, result=result, error=error))
 
 
-@pytest.fixture(autouse=True)
-def administrator(site: Site) -> None:
+@pytest.fixture(autouse=True, scope="module")
+def administrator(site: Site) -> Iterator[None]:
+    """Amina, for these tests: the site is everybody's."""
     site.manage(
         "from access.models import User\nfrom access.setup import make_administrator\n"
         "make_administrator(User.objects.get(username='amina'))"
     )
+    yield
+    site.manage("from access.models import User\nUser.objects.get(username='amina').groups.clear()")
 
 
 def test_a_new_record_appears_by_itself_and_typed_filters_stay(page: Page, site: Site) -> None:
@@ -78,6 +82,7 @@ def test_the_trail_is_verified_and_exported(page: Page, site: Site) -> None:
     page.get_by_role("button", name="Verify now").click()
     expect(page.locator("#toasts")).to_contain_text("The trail is whole")
     expect(page.locator(".chain")).to_contain_text("verified up to")
+    ready(page)
     page.get_by_role("searchbox").press_sequentially("exported-one", delay=20)
     expect(page.get_by_role("link", name="Export", exact=True)).to_have_attribute(
         "href", re.compile("q=exported-one")
