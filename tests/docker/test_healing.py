@@ -207,7 +207,7 @@ def test_somebody_else_s_containers_are_left_alone(site: Site, host: LabEngine) 
 def test_a_service_scaled_to_nothing_and_deleted_leaves_nothing(site: Site) -> None:
     site.remote.update_service(service="web", desired_count=0)
     site.deployed("web")
-    assert site.containers(running=False) == []
+    until(lambda: site.containers(running=False) == [], "its containers are removed")
     site.remote.delete_service(service="web")
     until(lambda: site.remote.service(name="web")["status"] == "INACTIVE", "it is deleted")
     assert site.engine.list_containers() == []

@@ -198,8 +198,8 @@ def case_no_such_volume_driver(world: World) -> None:
 
 
 def _free_port(world: World) -> int:
-    """A host port that was given just now and is free again."""
+    """A host port that was given just now and is free again. TCP's: others use that on the same engine."""
     container_id = world.running(ports=(PortBinding(80, 0), PortBinding(80, 0, "udp")))
-    port = world.state(container_id).ports[0].host_port
+    port = next(one.host_port for one in world.state(container_id).ports if one.protocol == "tcp")
     world.engine.remove_container(container_id)
     return int(port)
