@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from access.policy import Context
+from access.matching import Context, Deferred, Value
+from access.request_tags import request_tags
 from base.errors import InvalidParameter, NotFound, OperationError, invalid
 from vault import names
 from vault.models import CURRENT, Parameter, ParameterVersion, Secret, SecretVersion
 
 Params = Mapping[str, Any]
+_GIVEN = "aws:RequestTag/"
 
 
 class InvalidRequest(OperationError):
@@ -74,33 +76,33 @@ def secret_arn_of(params: Params) -> str:
 
 
 def secret_context(params: Params) -> Context:
-    """Condition keys: the secret's tags, its name, the stage asked for."""
-    row = find_secret(params["secret_id"])
-    found = tag_context("secretsmanager", row.tags)
-    found["secretsmanager:Name"] = row.name
-    found["secretsmanager:SecretId"] = row.arn
-    if "version_stage" in params:
-        found["secretsmanager:VersionStage"] = params["version_stage"] or CURRENT
-    if params.get("version_id"):
-        found["secretsmanager:VersionId"] = str(params["version_id"])
-    return found
+    """Condition keys: the secret's name and what of it is asked for. Its tags access.resource_tags finds; tags that
+    the request gives or takes are told too."""
+
+    def find() -> Context:
+        row = find_secret(params["secret_id"])
+        found = {
+            **request_tags(params),
+            "secretsmanager:Name": row.name,
+            "secretsmanager:SecretId": row.arn,
+        }
+        if "version_stage" in params:
+            found["secretsmanager:VersionStage"] = params["version_stage"] or CURRENT
+        if params.get("version_id"):
+            found["secretsmanager:VersionId"] = str(params["version_id"])
+        return found
+
+    return Deferred(find)
 
 
-def tag_context(service: str, tags: Mapping[str, str]) -> dict[str, str | Sequence[str]]:
-    """The tags of a resource as condition keys."""
-    found: dict[str, str | Sequence[str]] = {}
-    for key, value in tags.items():
-        found[f"aws:ResourceTag/{key}"] = value
-        found[f"{service}:ResourceTag/{key}"] = value
-    return found
-
-
-def request_tags(tags: object) -> dict[str, str | Sequence[str]]:
-    """Tags that a request gives, as condition keys."""
-    if not isinstance(tags, Mapping) or not tags:
-        return {}
-    found: dict[str, str | Sequence[str]] = {f"aws:RequestTag/{key}": str(tags[key]) for key in tags}
-    found["aws:TagKeys"] = [str(key) for key in tags]
+def new_tags_context(service: str, params: Params) -> dict[str, Value]:
+    """Of what is made with tags: it is judged by those it will have, and by what the request gives."""
+    given = request_tags({"tags": params["tags"]})
+    found: dict[str, Value] = dict(given)
+    for name, value in given.items():
+        if name.startswith(_GIVEN):
+            key = name.removeprefix(_GIVEN)
+            found[f"aws:ResourceTag/{key}"] = found[f"{service}:ResourceTag/{key}"] = value
     return found
 
 
@@ -141,11 +143,6 @@ def split_selector(name: object) -> tuple[str, str]:
 
 def parameter_arn_of(params: Params) -> str:
     return names.parameter_arn(split_selector(params["name"])[0])
-
-
-def parameter_context(params: Params) -> Context:
-    row = Parameter.objects.filter(arn=parameter_arn_of(params)).first()
-    return tag_context("ssm", row.tags) if row is not None else {}
 
 
 def find_parameter(name: object) -> Parameter:

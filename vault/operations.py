@@ -18,11 +18,10 @@ from vault.lookup import (
     find_secret,
     find_version,
     live_secret,
+    new_tags_context,
     refuse_keys,
-    request_tags,
     secret_arn_of,
     secret_context,
-    tag_context,
 )
 from vault.models import Secret, SecretVersion, secret_topics
 from vault.versions import ResourceExists, add_version, checked_value, move_stage
@@ -47,19 +46,7 @@ def _new_arn(params: Mapping[str, Any]) -> str:
 
 
 def _new_context(params: Mapping[str, Any]) -> dict[str, Any]:
-    tags = params["tags"] if isinstance(params["tags"], Mapping) else {}
-    return {
-        "secretsmanager:Name": str(params["name"]),
-        **request_tags(tags),
-        **tag_context("secretsmanager", {str(key): str(value) for key, value in tags.items()}),
-    }
-
-
-def _tagging_context(params: Mapping[str, Any]) -> dict[str, Any]:
-    found = {**secret_context(params), **request_tags(params.get("tags"))}
-    if params.get("tag_keys"):
-        found["aws:TagKeys"] = [str(key) for key in params["tag_keys"]]
-    return found
+    return {"secretsmanager:Name": str(params["name"]), **new_tags_context("secretsmanager", params)}
 
 
 @operation(
@@ -242,7 +229,7 @@ def update_secret_version_stage(
     return row
 
 
-@operation("secretsmanager:TagResource", resource=secret_arn_of, context=_tagging_context, writes=True)
+@operation("secretsmanager:TagResource", resource=secret_arn_of, context=secret_context, writes=True)
 def tag_secret(caller: Caller, *, secret_id: str, tags: Mapping[str, str]) -> None:
     """Add tags to a secret, or change their values."""
     row = find_secret(secret_id)
@@ -255,7 +242,7 @@ def tag_secret(caller: Caller, *, secret_id: str, tags: Mapping[str, str]) -> No
     live.publish(*secret_topics(row))
 
 
-@operation("secretsmanager:UntagResource", resource=secret_arn_of, context=_tagging_context, writes=True)
+@operation("secretsmanager:UntagResource", resource=secret_arn_of, context=secret_context, writes=True)
 def untag_secret(caller: Caller, *, secret_id: str, tag_keys: Sequence[str]) -> None:
     """Take tags away from a secret."""
     row = find_secret(secret_id)

@@ -10,6 +10,7 @@ from django.db.models import F
 
 from access import audit
 from access.registry import Caller, Need, operation
+from access.request_tags import request_tags
 from base import clock, live
 from base.errors import InvalidParameter, OperationError, invalid, unsupported
 from base.tags import MOST, checked
@@ -17,11 +18,10 @@ from vault import names
 from vault.lookup import (
     find_parameter,
     find_parameter_version,
+    new_tags_context,
     parameter_arn_of,
-    parameter_context,
     refuse_keys,
-    request_tags,
-    tag_context,
+    tags_of_parameter,
 )
 from vault.models import Parameter, ParameterVersion, parameter_topics
 from vault.names import ValidationError
@@ -43,11 +43,10 @@ class ParameterMaxVersionLimitExceeded(OperationError):
 
 
 def _put_context(params: Mapping[str, Any]) -> dict[str, Any]:
-    tags = params["tags"] if isinstance(params["tags"], Mapping) else {}
+    kept = tags_of_parameter(parameter_arn_of(params)) or {}  # what is there is judged by what it has
     return {
-        **tag_context("ssm", {str(key): str(value) for key, value in tags.items()}),
-        **parameter_context(params),
-        **request_tags(tags),
+        **new_tags_context("ssm", params),
+        **{f"{prefix}:ResourceTag/{key}": kept[key] for key in kept for prefix in ("aws", "ssm")},
         "ssm:Overwrite": str(bool(params["overwrite"])).lower(),
     }
 
@@ -208,7 +207,7 @@ def _kept(row: Parameter, value: str) -> ParameterVersion:
     return version
 
 
-@operation("ssm:DeleteParameter", resource=parameter_arn_of, context=parameter_context, writes=True)
+@operation("ssm:DeleteParameter", resource=parameter_arn_of, writes=True)
 def delete_parameter(caller: Caller, *, name: str) -> None:
     """Delete a parameter with all its versions, for good."""
     row = find_parameter(name)
@@ -216,7 +215,7 @@ def delete_parameter(caller: Caller, *, name: str) -> None:
     live.publish(*parameter_topics(row))
 
 
-@operation("ssm:LabelParameterVersion", resource=parameter_arn_of, context=parameter_context, writes=True)
+@operation("ssm:LabelParameterVersion", resource=parameter_arn_of, writes=True)
 def label_parameter_version(
     caller: Caller, *, name: str, labels: Sequence[str], parameter_version: int | None = None
 ) -> ParameterVersion:
@@ -246,11 +245,7 @@ def label_parameter_version(
     return version
 
 
-def _tag_context(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {**parameter_context(params), **request_tags(params.get("tags"))}
-
-
-@operation("ssm:AddTagsToResource", resource=parameter_arn_of, context=_tag_context, writes=True)
+@operation("ssm:AddTagsToResource", resource=parameter_arn_of, context=request_tags, writes=True)
 def tag_parameter(caller: Caller, *, name: str, tags: Mapping[str, str]) -> None:
     """Add tags to a parameter, or change their values."""
     row = find_parameter(name)
@@ -260,7 +255,7 @@ def tag_parameter(caller: Caller, *, name: str, tags: Mapping[str, str]) -> None
     _retag(row, new)
 
 
-@operation("ssm:RemoveTagsFromResource", resource=parameter_arn_of, context=parameter_context, writes=True)
+@operation("ssm:RemoveTagsFromResource", resource=parameter_arn_of, writes=True)
 def untag_parameter(caller: Caller, *, name: str, tag_keys: Sequence[str]) -> None:
     """Take tags away from a parameter."""
     row = find_parameter(name)

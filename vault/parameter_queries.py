@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from access.policy import Context
 from access.registry import Caller, operation
 from access.visibility import visible
 from base.cipher import CipherError
@@ -21,9 +20,7 @@ from vault.lookup import (
     find_parameter,
     find_parameter_version,
     parameter_arn_of,
-    parameter_context,
     split_selector,
-    tag_context,
 )
 from vault.models import Parameter, ParameterVersion
 
@@ -93,7 +90,6 @@ def _value(name: object, with_decryption: bool) -> ParameterValue:
 @operation(
     "ssm:GetParameter",
     resource=parameter_arn_of,
-    context=parameter_context,
     writes=False,
     audited_read=True,
 )
@@ -111,16 +107,7 @@ def _arns_of(params: Mapping[str, Any]) -> list[str]:
     return [names.parameter_arn(split_selector(name)[0]) for name in given]
 
 
-def _common_tags(params: Mapping[str, Any]) -> Context:
-    """Tags that all the parameters asked for carry alike: a condition on any other tag is not met."""
-    rows = list(Parameter.objects.filter(arn__in=_arns_of(params)))
-    shared = dict(rows[0].tags) if rows else {}
-    for row in rows[1:]:
-        shared = {key: value for key, value in shared.items() if row.tags.get(key) == value}
-    return tag_context("ssm", shared)
-
-
-@operation("ssm:GetParameters", resource=_arns_of, context=_common_tags, writes=False, audited_read=True)
+@operation("ssm:GetParameters", resource=_arns_of, writes=False, audited_read=True)
 def get_parameters(caller: Caller, *, names: Sequence[str], with_decryption: bool = False) -> ParameterValues:
     """The values of up to 10 parameters; names that are not there are answered as such. Every call is recorded."""
     found: list[ParameterValue] = []
@@ -164,7 +151,7 @@ def describe_parameters(caller: Caller, *, path: str | None = None) -> QuerySet[
     return visible(rows, caller, "ssm:DescribeParameters")
 
 
-@operation("ssm:DescribeParameters", resource=parameter_arn_of, context=parameter_context, writes=False)
+@operation("ssm:DescribeParameters", resource=parameter_arn_of, writes=False)
 def describe_parameter(caller: Caller, *, name: str) -> Parameter:
     """One parameter, without its value."""
     return find_parameter(name)
@@ -173,7 +160,6 @@ def describe_parameter(caller: Caller, *, name: str) -> Parameter:
 @operation(
     "ssm:GetParameterHistory",
     resource=parameter_arn_of,
-    context=parameter_context,
     writes=False,
     audited_read=True,
 )
