@@ -16,7 +16,7 @@ from access.audit_models import AuditChain, AuditCheckpoint, AuditRecord
 from access.audit_verify import Verification
 from access.caller import Caller
 from access.registry import Need, operation
-from access.visibility import visible
+from access.visibility import starting, visible
 from base import here
 from base.errors import invalid
 
@@ -149,6 +149,7 @@ def verify_audit_trail(
 def _found(caller: Caller, asked: Mapping[str, Any]) -> QuerySet[AuditRecord]:
     """The records that match every filter given, newest first, of what the caller may see."""
     rows: QuerySet[AuditRecord] = AuditRecord.objects.all()
+    sqlite = connections[rows.db].vendor == "sqlite"
     if result := asked["result"]:
         if result not in _RESULTS:
             raise invalid("result", f"one of {', '.join(_RESULTS)}")
@@ -160,9 +161,12 @@ def _found(caller: Caller, asked: Mapping[str, Any]) -> QuerySet[AuditRecord]:
     if role := asked["role"]:
         rows = rows.filter(role_arn=role if role.startswith("arn:") else here.role_arn(role))
     if action := asked["action"]:
-        rows = starting(rows, "action", action[:-1]) if action.endswith("*") else rows.filter(action=action)
+        if not action.endswith("*"):
+            rows = rows.filter(action=action)
+        elif prefix := action[:-1]:
+            rows = rows.filter(starting("action", prefix, sqlite))
     if prefix := asked["resource_prefix"]:
-        rows = starting(rows, "resource", prefix)
+        rows = rows.filter(starting("resource", prefix, sqlite))
     if asked["request_id"]:
         rows = rows.filter(request_id=asked["request_id"])
     if asked["since"] is not None:
@@ -175,16 +179,6 @@ def _found(caller: Caller, asked: Mapping[str, Any]) -> QuerySet[AuditRecord]:
             anywhere |= Q(**{f"{column}__icontains": text})
         rows = rows.filter(anywhere)
     return visible(rows, caller, LOOKUP, "resource")
-
-
-def starting(rows: QuerySet[AuditRecord], column: str, prefix: str) -> QuerySet[AuditRecord]:
-    """By the index on both databases: SQLite's LIKE would not use it. An empty prefix is every row."""
-    if not prefix:
-        return rows
-    if connections[rows.db].vendor != "sqlite":
-        return rows.filter(**{f"{column}__startswith": prefix})
-    last = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-    return rows.filter(**{f"{column}__gte": prefix, f"{column}__lt": last})
 
 
 def _lines(rows: QuerySet[AuditRecord]) -> Iterator[bytes]:

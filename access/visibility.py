@@ -85,6 +85,15 @@ def _negated(one: Q) -> Q:
     return _EVERY if one is _NONE else ~one
 
 
+def starting(field: str, prefix: str, sqlite: bool) -> Q:
+    """The rows whose `field` starts with `prefix`, which is not empty. SQLite's LIKE ignores case, and so could show
+    too much; a range does not, and uses the index."""
+    if not sqlite:
+        return Q(**{f"{field}__startswith": prefix})
+    after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    return Q(**{f"{field}__gte": prefix, f"{field}__lt": after})
+
+
 class _Builder:
     def __init__(
         self,
@@ -161,17 +170,10 @@ class _Builder:
         if matcher.exact:
             found = Q(**{f"{field}__in": sorted(matcher.exact)})
         for prefix in matcher.prefixes:
-            found = _either(found, self.starting(field, prefix))
+            found = _either(found, starting(field, prefix, self.sqlite))
         bodies = [expand(pattern, self.context, atomic=self.sqlite) for pattern in matcher.variable]
         bodies += [expand(pattern, {}, variables=False, atomic=self.sqlite) for pattern in matcher.wild]
         for body in bodies:
             if body is not None:
                 found = _either(found, Q(**{f"{field}__regex": f"^(?:{body})$"}))
         return found
-
-    def starting(self, field: str, prefix: str) -> Q:
-        """SQLite's LIKE ignores case, and so could show too much; a range does not, and uses the index."""
-        if not self.sqlite:
-            return Q(**{f"{field}__startswith": prefix})
-        after = prefix[:-1] + chr(ord(prefix[-1]) + 1)
-        return Q(**{f"{field}__gte": prefix, f"{field}__lt": after})
