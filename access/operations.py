@@ -75,7 +75,6 @@ __all__ = [
     "add_user_to_group",
     "assume_role",
     "attach_group_policy",
-    "attach_policy",
     "attach_role_policy",
     "attach_user_policy",
     "change_password",
@@ -99,7 +98,6 @@ __all__ = [
     "delete_user_permissions_boundary",
     "delete_user_policy",
     "detach_group_policy",
-    "detach_policy",
     "detach_role_policy",
     "detach_user_policy",
     "ensure_administrator",
@@ -130,9 +128,6 @@ __all__ = [
     "update_role",
     "update_user",
 ]
-
-attach_policy = attach_group_policy
-detach_policy = detach_group_policy
 
 
 # --- users --------------------------------------------------------------------------------------------

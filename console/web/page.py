@@ -17,7 +17,6 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 
-from access.middleware import console_caller
 from access.registry import Caller
 from base.errors import AccessDenied, OperationError
 from console.web import errors
@@ -30,11 +29,8 @@ PER_PAGE = 50
 
 def caller(request: HttpRequest) -> Caller:
     """Who calls, with what they may do: one query, or three in a role; once per request."""
-    known: Caller | None = getattr(request, "_caller", None)
-    if known is None:
-        assert request.user.is_authenticated
-        known = console_caller(request)
-        request._caller = known  # type: ignore[attr-defined]
+    assert request.user.is_authenticated
+    known: Caller = request.caller  # type: ignore[attr-defined]
     return known
 
 

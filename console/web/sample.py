@@ -17,28 +17,29 @@ from console.web.page import caller, may, page
 from console.web.parts import May
 
 JOB = "console.deploy_sample"
-_REGISTER = "ecs:RegisterTaskDefinition"
-_CREATE = "ecs:CreateService"
+
+
+def needs() -> tuple[tuple[str, str], ...]:
+    """What deploying the sample takes: actions with what they are done to."""
+    return (
+        ("ecs:RegisterTaskDefinition", here.task_definition_arn(NAME, "*")),
+        ("ecs:CreateService", here.service_arn(DEFAULT_CLUSTER, NAME)),
+    )
 
 
 def permitted(request: HttpRequest) -> May:
-    """For the button: whether the person may deploy the sample, or why not."""
-    if caller(request).user_id is None:
-        return may(request, _CREATE, _service(), reason=_("Only a signed-in user can deploy the sample."))
-    needed = may(request, _REGISTER, here.task_definition_arn(NAME, "*"))
-    return needed if not needed.allowed else may(request, _CREATE, _service())
-
-
-def _service() -> str:
-    return here.service_arn(DEFAULT_CLUSTER, NAME)
+    """For the button: whether the person may deploy the sample, or the first thing they may not."""
+    refused = "" if caller(request).user_id is not None else _("Only a signed-in user can deploy the sample.")
+    answers = [may(request, action, arn, reason=refused) for action, arn in needs()]
+    return next((answer for answer in answers if not answer.allowed), answers[-1])
 
 
 @page
 @require_POST
 def deploy(request: HttpRequest) -> HttpResponse:
     me = caller(request)
-    authorize(me, _REGISTER, here.task_definition_arn(NAME, "*"))
-    authorize(me, _CREATE, _service())
+    for action, arn in needs():
+        authorize(me, action, arn)
     if not ContainerInstance.objects.filter(
         cluster__name=DEFAULT_CLUSTER, status="ACTIVE", connected=True
     ).exists():

@@ -216,7 +216,7 @@ def test_the_last_administrator_stays(root: Caller, caller_of: Any) -> None:
         lambda: ops.delete_user(other, username="root", force=True),
         lambda: ops.deactivate_user(other, username="root"),
         lambda: ops.remove_user_from_group(other, group="administrator", username="root"),
-        lambda: ops.detach_policy(other, group="administrator", policy="administrator"),
+        lambda: ops.detach_group_policy(other, group="administrator", policy="administrator"),
         lambda: ops.delete_group(other, group="administrator", force=True),
         lambda: ops.update_group(other, group="administrator", scope=[WEB]),
     ):
@@ -284,7 +284,7 @@ def test_an_attached_policy_is_not_deleted(root: Caller) -> None:
     with pytest.raises(Conflict) as caught:
         ops.delete_policy(root, policy="p")
     assert caught.value.code == "DeleteConflict"
-    ops.detach_policy(root, group="g", policy="p")
+    ops.detach_group_policy(root, group="g", policy="p")
     ops.delete_policy(root, policy="p")
     assert not Policy.objects.filter(name="p").exists()
 
@@ -296,8 +296,8 @@ def test_only_some_policies_may_be_attached(caller_of: Any) -> None:
     lead = caller_of("lead", statements=allowed)
     Group.objects.create(name="g")
     with pytest.raises(AccessDenied):
-        ops.attach_policy(lead, group="g", policy="administrator")
-    ops.attach_policy(lead, group="g", policy="read-only")
+        ops.attach_group_policy(lead, group="g", policy="administrator")
+    ops.attach_group_policy(lead, group="g", policy="read-only")
 
 
 @pytest.mark.parametrize("scope", [["web"], "arn:aws:ecs:::x", [3]])
