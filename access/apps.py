@@ -10,19 +10,11 @@ class AccessConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported for their registration.
-        from access import (  # noqa: F401
-            iam_tags,
-            identity_queries,
-            links,
-            mfa,
-            mfa_passkeys,
-            operations,
-            passwords,
-            queries,
-            sessions,
-            simulator,
-            trail,
-        )
+        from access import operations, queries  # noqa: F401
+        from access.authorization import simulator  # noqa: F401
+        from access.identities import iam_tags, identity_queries  # noqa: F401
+        from access.signon import links, mfa, passkeys, passwords, sessions  # noqa: F401
+        from access.trail import search  # noqa: F401
         from base import cipher
 
         for model in ("access.AccessKey", "access.TemporaryCredential"):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal
 
 from django.http import HttpRequest
 
-from access.attached import Statements, attached_to_user, compiled
-from access.implied import implied
-from access.matching import LazyContext
+from access.authorization.resource_policies import policy_of
+from access.authorization.resource_tags import tags_of
+from access.identities.attached import Statements, attached_to_user, compiled
+from access.language.implied import implied
+from access.language.matching import LazyContext
+from access.language.policy_set import indexed
 from access.policy import Context, Decision, Principal, evaluate, parse
-from access.policy_set import indexed
-from access.resource_policies import policy_of
-from access.resource_tags import tags_of
 from base import here
 from base.clock import now
 from base.ids import hex_id

@@ -8,7 +8,9 @@ from importlib import import_module
 from celery import shared_task
 from django.conf import settings
 
-from access import audit_chain, audit_verify, links, signin, sts
+from access.identities import sts
+from access.signon import links, signin
+from access.trail import chain, verification
 from base import live
 from base.clock import now
 
@@ -17,7 +19,7 @@ from base.clock import now
 def apply_retention() -> None:
     """Forget audit records older than SLIPWAY_KEEP_AUDIT_DAYS, failed sign-ins, and sessions and temporary keys
     that have ended."""
-    audit_chain.forget_before(now() - timedelta(days=settings.SLIPWAY_KEEP_AUDIT_DAYS))
+    chain.forget_before(now() - timedelta(days=settings.SLIPWAY_KEEP_AUDIT_DAYS))
     signin.forget_guards()
     links.forget_old()
     sts.forget_expired()
@@ -29,8 +31,8 @@ def seal_audit() -> int:
     """Seal what was recorded since the last time, and tell the pages that show the trail. Woken by the writers a
     moment after their commit, and by beat for what a lost message left."""
     try:
-        sealed = audit_chain.seal()
-    except audit_chain.SealingContested:
+        sealed = chain.seal()
+    except chain.SealingContested:
         return 0
     if sealed:
         live.publish("audit")
@@ -40,4 +42,4 @@ def seal_audit() -> int:
 @shared_task(name="access.verify_audit", ignore_result=True)
 def verify_audit() -> None:
     """Verify the whole trail; what is wrong stands in the log and on the audit page."""
-    audit_verify.verify_and_note()
+    verification.verify_and_note()

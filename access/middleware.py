@@ -12,10 +12,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
-from access import sessions
 from access.caller import ANONYMOUS, Caller, Face
+from access.identities.switching import session_caller
 from access.models import User
-from access.switching import session_caller
+from access.signon import sessions
 
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 

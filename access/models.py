@@ -8,11 +8,11 @@ from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models.functions import Lower
 
-from access.audit_models import AuditRecord
-from access.key_models import AccessKey, TemporaryCredential
-from access.policy_models import IAM_NAME, IAM_NAME_PATTERN, InlinePolicy, Policy, PolicyVersion
-from access.role_models import Role
-from access.unique_ids import group_id, user_id
+from access.identities.key_models import AccessKey, TemporaryCredential
+from access.identities.policy_models import IAM_NAME, IAM_NAME_PATTERN, InlinePolicy, Policy, PolicyVersion
+from access.identities.role_models import Role
+from access.identities.unique_ids import group_id, user_id
+from access.trail.models import AuditRecord
 from base import here
 from base.clock import now
 
@@ -149,7 +149,7 @@ class SignInGuard(models.Model):
 
 
 # Django finds a room's models here; these stand on User and are kept apart for their number.
-from access.signin_models import (  # noqa: E402
+from access.signon.models import (  # noqa: E402
     OidcIdentity,
     Passkey,
     PasswordPolicy,

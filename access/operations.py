@@ -1,6 +1,5 @@
-"""Writes: users; and every write of access under one roof. Groups: access.groups; what identities have:
-access.attachments and access.inline_policies; policies themselves: access.policies; roles: access.roles; keys and
-sessions: access.keys and access.sts; tokens: access.tokens."""
+"""Writes: users; and every write of access under one roof. In access.identities are groups, roles, managed policies,
+what identities have attached and inline, keys, tokens and sessions (sts); in access.signon how people sign in."""
 
 from __future__ import annotations
 
@@ -10,8 +9,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from access import audit
-from access.attachments import (
+from access.authorization.contexts import all_of, boundary_of_user, needs_tags, new_boundary
+from access.authorization.request_tags import request_tags
+from access.caller import Caller
+from access.identities.attachments import (
     attach_group_policy,
     attach_role_policy,
     attach_user_policy,
@@ -23,17 +24,22 @@ from access.attachments import (
     put_role_permissions_boundary,
     put_user_permissions_boundary,
 )
-from access.caller import Caller
-from access.contexts import all_of, boundary_of_user, needs_tags, new_boundary
-from access.groups import (
+from access.identities.groups import (
     add_user_to_group,
     create_group,
     delete_group,
     remove_user_from_group,
     update_group,
 )
-from access.identity_tags import tag_policy, tag_role, tag_user, untag_policy, untag_role, untag_user
-from access.inline_policies import (
+from access.identities.identity_tags import (
+    tag_policy,
+    tag_role,
+    tag_user,
+    untag_policy,
+    untag_role,
+    untag_user,
+)
+from access.identities.inline_policies import (
     delete_group_policy,
     delete_role_policy,
     delete_user_policy,
@@ -41,11 +47,8 @@ from access.inline_policies import (
     put_role_policy,
     put_user_policy,
 )
-from access.keys import create_access_key, delete_access_key, import_access_key, update_access_key
-from access.models import User
-from access.names import checked_name, checked_text, find_group, find_policy, find_user, user_arn_of
-from access.passwords import give, remember
-from access.policies import (
+from access.identities.keys import create_access_key, delete_access_key, import_access_key, update_access_key
+from access.identities.managed_policies import (
     create_policy,
     create_policy_version,
     delete_policy,
@@ -53,19 +56,29 @@ from access.policies import (
     put_policy,
     set_default_policy_version,
 )
-from access.registry import Need, Params, operation
-from access.request_tags import request_tags
-from access.roles import (
+from access.identities.names import (
+    checked_name,
+    checked_text,
+    find_group,
+    find_policy,
+    find_user,
+    user_arn_of,
+)
+from access.identities.roles import (
     create_role,
     delete_role,
     revoke_role_sessions,
     update_assume_role_policy,
     update_role,
 )
-from access.sessions import end_all
-from access.setup import ensure_administrator, ensure_ready_made, keep_an_administrator
-from access.sts import assume_role, get_session_token, switch_role
-from access.tokens import create_token, revoke_token
+from access.identities.setup import ensure_administrator, ensure_ready_made, keep_an_administrator
+from access.identities.sts import assume_role, get_session_token, switch_role
+from access.identities.tokens import create_token, revoke_token
+from access.models import User
+from access.registry import Need, Params, operation
+from access.signon.passwords import give, remember
+from access.signon.sessions import end_all
+from access.trail import audit
 from base import here
 from base import tags as tag_rules
 from base.errors import Conflict, EntityAlreadyExists, invalid

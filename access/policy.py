@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from access.matching import Context
-from access.parsing import PolicyError, Problem, load, parse, parse_text
-from access.policy_set import PolicySet, compile_identity
-from access.statements import Kind, Request, Scope, Statement
-from access.trustees import Grip, Principal
+from access.language.matching import Context
+from access.language.parsing import PolicyError, Problem, load, parse, parse_text
+from access.language.policy_set import PolicySet, compile_identity
+from access.language.statements import Kind, Request, Scope, Statement
+from access.language.trustees import Grip, Principal
 
 __all__ = [
     "Context",

@@ -1,18 +1,25 @@
-"""Reads: users, groups, roles, policies. Those of the audit trail are in access/trail.py."""
+"""Reads: users, groups, roles, policies. Those of the audit trail are in access/trail/search.py."""
 
 from __future__ import annotations
 
 from django.db.models import CharField, F, QuerySet, Value
 from django.db.models.functions import Concat
 
+from access.authorization.visibility import visible
 from access.caller import Caller
+from access.identities.names import (
+    find_group,
+    find_policy,
+    find_user,
+    group_arn_of,
+    policy_arn_of,
+    user_arn_of,
+)
+from access.identities.roles import get_role as get_role
+from access.identities.roles import list_roles as list_roles
 from access.models import Group, Policy, User
-from access.names import find_group, find_policy, find_user, group_arn_of, policy_arn_of, user_arn_of
 from access.registry import operation
-from access.roles import get_role as get_role
-from access.roles import list_roles as list_roles
-from access.trail import lookup_events as lookup_events
-from access.visibility import visible
+from access.trail.search import lookup_events as lookup_events
 from base import here
 
 

@@ -21,12 +21,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.db import transaction
 
-from access import audit, records
-from access.attached import Statements
-from access.audit_models import AuditRecord
+from access.authorization.request_tags import request_tags
 from access.caller import Caller, system_caller
+from access.identities.attached import Statements
 from access.policy import Context, Decision
-from access.request_tags import request_tags
+from access.trail import audit, records
+from access.trail.models import AuditRecord
 from base.errors import AccessDenied, InvalidParameter, OperationError
 
 __all__ = [
@@ -126,7 +126,7 @@ def operation(
     for an action that has none. `context`: condition keys of the request. `owners`: ARNs the resource belongs to that
     its own does not tell. `extra`: further permissions that these parameters call for. `redact`: parameters (at any
     depth) never to be kept in the audit trail. `changes`: field -> (before, after) from parameters and result; or let
-    the body call access.audit.note_change.
+    the body call access.trail.audit.note_change.
     """
 
     def register(body: Callable[Concatenate[Caller, P], R]) -> Callable[Concatenate[Caller, P], R]:

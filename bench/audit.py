@@ -40,10 +40,10 @@ django.setup()
 from django.core.management import call_command
 from django.db import connection, connections, transaction
 
-from access import audit, audit_chain, audit_verify
-from access.audit_models import AuditRecord
 from access.registry import system_caller
-from access.trail import export_audit_trail, lookup_events
+from access.trail import audit, chain, verification
+from access.trail.models import AuditRecord
+from access.trail.search import export_audit_trail, lookup_events
 from base import here, jobs_by_name
 
 
@@ -94,7 +94,7 @@ def sealed_writers(count: int, threads: int) -> None:
 
     def sealer() -> None:
         while not writing.wait(0.25):
-            audit_chain.seal()
+            chain.seal()
         connections.close_all()
 
     beside = threading.Thread(target=sealer)
@@ -126,17 +126,17 @@ def main() -> None:
     sealed: list[float] = []
     for sample in range(options.samples):
         without.append(timed(lambda: writers(options.records, options.writers)))
-        audit_chain.seal()
+        chain.seal()
         sealed.append(timed(lambda: sealed_writers(options.records, options.writers)))
-        audit_chain.seal()
+        chain.seal()
         print(f"{sample + 1:3}  without {without[-1]:.2f}  with {sealed[-1]:.2f}", flush=True)
     fill(options.trail)
     me = system_caller("bench")
-    seconds = {"seal": timed(audit_chain.seal)}
-    whole = audit_verify.verify()
+    seconds = {"seal": timed(chain.seal)}
+    whole = verification.verify()
     assert whole.whole, whole.problems
     total = AuditRecord.objects.count()
-    seconds["verify"] = timed(audit_verify.verify)
+    seconds["verify"] = timed(verification.verify)
     seconds["export"] = timed(lambda: sum(len(piece) for piece in export_audit_trail(me)))
     seconds["page"] = timed(lambda: list(lookup_events(me)[:51]))
     seconds["page_of_actor"] = timed(lambda: list(lookup_events(me, actor="user-7")[:51]))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from access.creation_tags import tagging_need
+from access.authorization.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation, system_caller
 from base import clock, here, ids, jobs_by_name, live, outbox, outgoing
 from base.cipher import encrypt

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
+from access.authorization.visibility import visible
 from access.registry import Caller, Params, operation
-from access.visibility import visible
 from base import here
 from base.arn import is_arn
 from base.errors import cluster_not_found, not_found

@@ -11,9 +11,9 @@ from django.core.mail import send_mail
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from access import links
 from access.models import User
-from access.signin_models import SignInLink
+from access.signon import links
+from access.signon.models import SignInLink
 
 log = logging.getLogger(__name__)
 

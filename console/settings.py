@@ -85,7 +85,7 @@ MIDDLEWARE = [
     "console.web.security.SecurityHeadersMiddleware",
     "console.web.assets.AssetsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "access.session_middleware.SeenMiddleware",
+    "access.signon.session_middleware.SeenMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -148,7 +148,7 @@ ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=[]) or [
 CSRF_TRUSTED_ORIGINS: list[str] = env.list(
     "CSRF_TRUSTED_ORIGINS", default=[SLIPWAY_URL] if SLIPWAY_URL else []
 )
-# Length, kinds of characters, reuse and age are the account's password policy: access/passwords.py.
+# Length, kinds of characters, reuse and age are the account's password policy: access/signon/passwords.py.
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -163,7 +163,7 @@ CSRF_COOKIE_NAME = f"{_cookie}_csrf_{SLIPWAY_PORT}"
 LANGUAGE_COOKIE_NAME = f"slipway_language_{SLIPWAY_PORT}"
 # People's sessions can be listed and ended; they end after so long, whatever is done in them, or when nobody does
 # a thing.
-SESSION_ENGINE = "access.session_store"
+SESSION_ENGINE = "access.signon.session_store"
 SESSION_COOKIE_AGE = env.int("SLIPWAY_SESSION_HOURS", default=12) * 3600
 SLIPWAY_SESSION_IDLE_MINUTES: int = env.int("SLIPWAY_SESSION_IDLE_MINUTES", default=120)  # 0: never
 SESSION_SAVE_EVERY_REQUEST = False

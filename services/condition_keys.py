@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from access.matching import Context, Deferred
+from access.authorization.request_tags import request_tags
+from access.language.matching import Context, Deferred
 from access.registry import Params
-from access.request_tags import request_tags
 from base import here
 from base.errors import OperationError
 from clusters.queries import cluster_name
@@ -23,7 +23,7 @@ from services.taskdef.resources import resources
 from services.taskdef.validate import validate
 
 SERVICE_KEYS = {"ecs:cluster": "cluster__arn", "ecs:service": "arn"}
-"""For access.visibility: the columns that tell a listed service's keys."""
+"""For access.authorization.visibility: the columns that tell a listed service's keys."""
 TASK_KEYS = {"ecs:cluster": "cluster__arn", "ecs:service": "service__arn"}
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db.models import F
 
-from access import audit
-from access.creation_tags import tagging_need
+from access.authorization.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation
+from access.trail import audit
 from base import clock, here, live
 from base.errors import ClientError
 from base.tags import checked, from_list

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db.models import F
 
-from access import audit
-from access.creation_tags import tagging_need
+from access.authorization.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation
+from access.trail import audit
 from base import here
 from base.errors import ClientError, InvalidParameter, invalid, unsupported
 from base.tags import checked

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from django.db.models import Count, Max, Q, QuerySet
 
+from access.authorization.visibility import visible
 from access.registry import Caller, operation
-from access.visibility import visible
 from clusters.queries import DEFAULT_CLUSTER, find_cluster
 from services.condition_keys import SERVICE_KEYS, TASK_KEYS
 from services.lookup import (

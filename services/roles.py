@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from access.caller import Caller
+from access.identities.principals import ECS_TASKS, pass_role_need, role_caller
+from access.identities.trust import trusts_service
 from access.models import Role
-from access.principals import ECS_TASKS, pass_role_need, role_caller
 from access.registry import Need
-from access.trust import trusts_service
 from base import here
 from base.errors import ClientError
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from django.db import models
 
-from access import audit, resource_tags
+from access.authorization import resource_tags
 from access.registry import Caller, Params, operation
+from access.trail import audit
 from base import live
 from base.arn import Arn, ArnError
 from base.errors import InvalidParameter, NotFound, invalid
@@ -39,7 +40,7 @@ def _find(arn: str) -> models.Model:
 
 
 def tags_by_arn(arn: str) -> Mapping[str, str] | None:
-    """For access.resource_tags: one query."""
+    """For access.authorization.resource_tags: one query."""
     rows = _KINDS[arn.split(":", 5)[5].partition("/")[0]].filter(arn=arn)
     found: dict[str, str] | None = rows.values_list("tags", flat=True).first()
     return found

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import F
 
-from access.creation_tags import tagging_need
+from access.authorization.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation
 from base import here, ids, live
 from base.errors import ClientError, InvalidParameter, invalid

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from django.db.models import Count, QuerySet
 
+from access.authorization.visibility import visible
 from access.registry import Caller
-from access.visibility import visible
 from services.condition_keys import SERVICE_KEYS, TASK_KEYS
 from services.models import Service, Task, TaskDefinition
 

@@ -10,8 +10,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.test import TransactionTestCase
+
+# No test is judged by the clock: the machines are shared, and a slow minute is not a defect.
+hypothesis.settings.register_profile(
+    "slipway", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("slipway")
 
 RINGS = ("unit", "db", "wire", "docker", "browser")
 _HERE = Path(__file__).parent
@@ -73,12 +80,12 @@ def _flushes_may_empty_the_audit_trail() -> Iterator[None]:
     """A test with transaction=True empties every table after it; the trail's guard refuses that, as it should."""
     from django.db import connection
 
-    from access import audit_guard
+    from access.trail import database_guard
 
     flush = TransactionTestCase._fixture_teardown
 
     def unguarded(case: TransactionTestCase) -> None:
-        with audit_guard.lifted(connection):
+        with database_guard.lifted(connection):
             flush(case)
 
     with pytest.MonkeyPatch.context() as patch:

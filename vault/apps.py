@@ -9,7 +9,7 @@ class VaultConfig(AppConfig):
     name = "vault"
 
     def ready(self) -> None:
-        from access import resource_policies, resource_tags
+        from access.authorization import resource_policies, resource_tags
         from base import cipher
         from vault import (  # noqa: F401  (registers the operations)
             lookup,

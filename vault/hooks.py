@@ -18,8 +18,8 @@ from typing import Any
 import requests
 from django.db import transaction
 
-from access import audit, records
 from access.registry import system_caller
+from access.trail import audit, records
 from base import cipher, clock, live
 from base.errors import ServerError
 from base.outgoing import ForbiddenAddress, Session

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from access.matching import Context, Deferred, Value
-from access.request_tags import request_tags
+from access.authorization.request_tags import request_tags
+from access.language.matching import Context, Deferred, Value
 from base.errors import InvalidParameter, NotFound, OperationError, invalid
 from vault import names
 from vault.models import CURRENT, Parameter, ParameterVersion, Secret, SecretVersion
@@ -62,12 +62,12 @@ def live_secret(secret_id: object) -> Secret:
 
 
 def tags_of_secret(arn: str) -> dict[str, str] | None:
-    """For access.resource_tags."""
+    """For access.authorization.resource_tags."""
     return Secret.objects.filter(arn=arn).values_list("tags", flat=True).first()
 
 
 def tags_of_parameter(arn: str) -> dict[str, str] | None:
-    """For access.resource_tags."""
+    """For access.authorization.resource_tags."""
     return Parameter.objects.filter(arn=arn).values_list("tags", flat=True).first()
 
 
@@ -76,8 +76,8 @@ def secret_arn_of(params: Params) -> str:
 
 
 def secret_context(params: Params) -> Context:
-    """Condition keys: the secret's name and what of it is asked for. Its tags access.resource_tags finds; tags that
-    the request gives or takes are told too."""
+    """Condition keys: the secret's name and what of it is asked for. Its tags are found by
+    access.authorization.resource_tags; tags that the request gives or takes are told too."""
 
     def find() -> Context:
         row = find_secret(params["secret_id"])

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from access import audit
 from access.registry import Caller, operation
+from access.trail import audit
 from base import clock, live
 from base.errors import invalid
 from base.tags import MOST, checked

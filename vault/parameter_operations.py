@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db.models import F
 
-from access import audit
+from access.authorization.request_tags import request_tags
 from access.registry import Caller, Need, operation
-from access.request_tags import request_tags
+from access.trail import audit
 from base import clock, live
 from base.errors import InvalidParameter, OperationError, invalid, unsupported
 from base.tags import MOST, checked

@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from access.authorization.visibility import visible
 from access.registry import Caller, operation
-from access.visibility import visible
 from base.cipher import CipherError
 from base.errors import ServerError, invalid
 from vault import names

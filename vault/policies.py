@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from access import audit
 from access.policy import PolicyError, Statement, parse
 from access.registry import Caller, operation
+from access.trail import audit
 from base import live
 from base.errors import InvalidParameter, OperationError
 from vault.lookup import find_secret, live_secret, secret_arn_of, secret_context
@@ -44,7 +44,7 @@ class PolicyCheck:
 
 
 def policy_of_secret(arn: str) -> Any:
-    """For access.resource_policies."""
+    """For access.authorization.resource_policies."""
     return Secret.objects.filter(arn=arn).values_list("policy", flat=True).first()
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from access import audit
+from access.authorization.visibility import visible
 from access.registry import Caller, operation
-from access.visibility import visible
+from access.trail import audit
 from base import clock
 from base.cipher import CipherError
 from base.errors import ServerError

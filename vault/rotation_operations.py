@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from access import audit
 from access.registry import Caller, operation
+from access.trail import audit
 from base import cipher, jobs_by_name, live
 from base.errors import invalid
 from base.outgoing import ForbiddenAddress, check_host

@@ -6,7 +6,7 @@ import django.db.models.functions.text
 from django.conf import settings
 from django.db import migrations, models
 
-import access.unique_ids
+import access.identities.unique_ids
 import base.clock
 
 
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "key_id",
-                    models.CharField(default=access.unique_ids.access_key_id, max_length=128, unique=True),
+                    models.CharField(default=access.identities.unique_ids.access_key_id, max_length=128, unique=True),
                 ),
                 ("encrypted_secret", models.TextField()),
                 ("active", models.BooleanField(default=True)),
@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
                 (
                     "unique_id",
                     models.CharField(
-                        default=access.unique_ids.role_id, editable=False, max_length=21, unique=True
+                        default=access.identities.unique_ids.role_id, editable=False, max_length=21, unique=True
                     ),
                 ),
                 ("description", models.CharField(blank=True, max_length=1000)),
@@ -136,7 +136,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "key_id",
-                    models.CharField(default=access.unique_ids.temporary_key_id, max_length=128, unique=True),
+                    models.CharField(default=access.identities.unique_ids.temporary_key_id, max_length=128, unique=True),
                 ),
                 ("encrypted_secret", models.TextField()),
                 ("token_digest", models.CharField(max_length=64, unique=True)),

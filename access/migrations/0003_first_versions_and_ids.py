@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from access import unique_ids
+from access.identities import unique_ids
 
 _MADE = {"User": unique_ids.user_id, "Group": unique_ids.group_id, "Policy": unique_ids.policy_id}
 

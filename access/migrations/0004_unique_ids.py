@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-from access import unique_ids
+from access.identities import unique_ids
 
 
 def _column(made):

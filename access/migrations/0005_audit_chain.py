@@ -2,15 +2,15 @@
 
 from django.db import migrations, models
 
-from access import audit_guard
+from access.trail import database_guard
 
 
 def guard(apps, schema_editor):
-    audit_guard.install(schema_editor.connection)
+    database_guard.install(schema_editor.connection)
 
 
 def unguard(apps, schema_editor):
-    audit_guard.lift(schema_editor.connection)
+    database_guard.lift(schema_editor.connection)
 
 
 class Migration(migrations.Migration):

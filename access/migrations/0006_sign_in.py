@@ -4,7 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import access.signin_models
+import access.signon.models
 import base.clock
 
 
@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 ('session_key', models.CharField(max_length=40, primary_key=True, serialize=False, verbose_name='session key')),
                 ('session_data', models.TextField(verbose_name='session data')),
                 ('expire_date', models.DateTimeField(db_index=True, verbose_name='expire date')),
-                ('public_id', models.CharField(default=access.signin_models._session_id, max_length=16, unique=True)),
+                ('public_id', models.CharField(default=access.signon.models._session_id, max_length=16, unique=True)),
                 ('started_at', models.DateTimeField(default=base.clock.now)),
                 ('last_seen_at', models.DateTimeField(default=base.clock.now)),
                 ('source_ip', models.CharField(blank=True, max_length=45)),

@@ -6,9 +6,9 @@ from rest_framework.authentication import BaseAuthentication, get_authorization_
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
+from access.identities.tokens import authenticate
 from access.models import User
-from access.refused import record_bad_token
-from access.tokens import authenticate
+from access.trail.refused import record_bad_token
 from console.rest.throttling import note_bad_token, refuse_guessing
 
 _SCHEME = b"bearer"

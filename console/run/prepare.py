@@ -18,8 +18,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from access import audit_guard
-from access.setup import ensure_administrator
+from access.identities.setup import ensure_administrator
+from access.trail import database_guard
 from clusters.operations import ensure_defaults
 from console.conf import engine_probe
 
@@ -37,7 +37,7 @@ def prepare(say: Say) -> str | None:
     """
     try:
         _migrate(say)
-        if audit_guard.install(connection):
+        if database_guard.install(connection):
             say("the audit trail's guard in the database was missing or of another release: renewed")
         ensure_defaults(engine_probe.endpoint())
         given = settings.SLIPWAY_ADMIN_PASSWORD

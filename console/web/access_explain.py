@@ -1,5 +1,5 @@
 """/access/explain/: why something was refused. `?action=&resource=` asks for the reader, `?record=` about a denial of
-the audit trail. What the reader may not know of others is left out by access.explanation."""
+the audit trail. What the reader may not know of others is left out by access.authorization.explanation."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from access.authorization.explanation import Explanation, explain, explain_record
 from access.caller import Caller
-from access.explanation import Explanation, explain, explain_record
-from access.simulation import Layer
+from access.language.simulation import Layer
 from base.errors import invalid
 from console.web import access_words, links
 from console.web.page import address, caller, page

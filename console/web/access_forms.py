@@ -14,11 +14,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from access import registry
+from access.identities.roles import get_role, update_role
 from access.models import Group, Role, User
 from access.operations import create_group, create_user, update_group, update_user
 from access.queries import get_group, get_user, list_groups, list_policies
 from access.registry import Caller
-from access.roles import get_role, update_role
 from base import here
 from base.errors import AccessDenied, OperationError
 from console.web import links

@@ -8,9 +8,9 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from access.identities.roles import list_roles
 from access.models import AccessKey
 from access.queries import list_groups, list_policies, list_users
-from access.roles import list_roles
 from base import here
 from console.web.page import ListState, caller, may, page
 from console.web.parts import Choice

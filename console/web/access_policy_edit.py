@@ -12,8 +12,8 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from access.identities.managed_policies import create_policy, create_policy_version
 from access.models import Policy
-from access.policies import create_policy, create_policy_version
 from access.queries import get_policy
 from base import here
 from base.errors import AccessDenied, OperationError

@@ -12,9 +12,9 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from access.identities.roles import create_role, get_role, list_role_sessions, update_assume_role_policy
+from access.identities.trust import may_assume
 from access.models import Role, TemporaryCredential
-from access.roles import create_role, get_role, list_role_sessions, update_assume_role_policy
-from access.trust import may_assume
 from base import here
 from base.errors import AccessDenied, OperationError
 from console.web import links, policy_editor, policy_examples

@@ -11,10 +11,10 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from access.authorization.simulator import simulate_principal_policy
 from access.caller import Caller
+from access.identities.roles import list_roles
 from access.queries import list_groups, list_users
-from access.roles import list_roles
-from access.simulator import simulate_principal_policy
 from base import here
 from base.errors import AccessDenied, OperationError
 from console.web import access_words

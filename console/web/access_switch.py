@@ -12,9 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from access.caller import Caller
+from access.identities.switching import leave_role, put_role, switched
+from access.identities.trust import may_assume
 from access.models import Role, User
-from access.switching import leave_role, put_role, switched
-from access.trust import may_assume
 from base.errors import AccessDenied, OperationError
 from console.web import links
 from console.web.page import caller, page

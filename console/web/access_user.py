@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from access.keys import IssuedKey, create_access_key
+from access.identities.keys import IssuedKey, create_access_key
 from access.models import User
 from access.queries import get_user, list_groups
 from console.web.access_identity import bounded, sections

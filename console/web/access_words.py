@@ -1,4 +1,4 @@
-"""An evaluation (access.simulation) in words: what decided, what came near, what is missing."""
+"""An evaluation (access.language.simulation) in words: what decided, what came near, what is missing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from access.simulation import Evaluation, Match, Near
+from access.language.simulation import Evaluation, Match, Near
 from console.web import links
 
 INLINE = " (inline)"

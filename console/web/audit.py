@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
-from access.audit_models import AuditRecord
-from access.trail import export_audit_trail, get_trail_status, lookup_events, verify_audit_trail
+from access.trail.models import AuditRecord
+from access.trail.search import export_audit_trail, get_trail_status, lookup_events, verify_audit_trail
 from console.streams import Stream
 from console.web import changes, links
 from console.web.page import address, caller, may, page, wanted
@@ -74,7 +74,7 @@ class Filters(forms.Form):
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """For the operations of access.trail."""
+        """For the operations of access.trail.search."""
         return {
             parameter: self.cleaned_data[name]
             for name, parameter in _PARAMETERS.items()

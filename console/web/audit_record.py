@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from access.trail import lookup_events
+from access.trail.search import lookup_events
 from console.web import changes, links
 from console.web.page import address, caller, page
 from console.web.parts import Crumb

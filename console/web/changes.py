@@ -12,9 +12,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from access.audit_models import AuditRecord
 from access.registry import Caller, all_operations
-from access.trail import lookup_events
+from access.trail.models import AuditRecord
+from access.trail.search import lookup_events
 from console.web import links
 from console.web.parts import Change, Tone
 from console.web.service_words import person

@@ -13,7 +13,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from access.switching import Switched, switched
+from access.identities.switching import Switched, switched
 from console.web import counts
 from console.web.page import caller
 

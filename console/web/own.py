@@ -10,11 +10,11 @@ import segno
 from django.http import HttpRequest
 from django.utils.safestring import SafeString, mark_safe
 
-from access import sessions
 from access.caller import Caller
-from access.mfa import IssuedDevice
-from access.mfa_passkeys import Site
 from access.models import User
+from access.signon import sessions
+from access.signon.mfa import IssuedDevice
+from access.signon.passkeys import Site
 from base.cipher import decrypt, encrypt
 
 _SEED = "slipway_new_seed"

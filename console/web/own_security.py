@@ -14,11 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from access import mfa, mfa_passkeys, oidc, sessions, signin, tokens
 from access.caller import Caller
+from access.identities import tokens
 from access.models import User
 from access.operations import change_password
-from access.signin_models import OidcIdentity
+from access.signon import mfa, oidc, passkeys, sessions, signin
+from access.signon.models import OidcIdentity
 from base.errors import AccessDenied, OperationError
 from console.web import forms_signin as forms
 from console.web.agents import device_of
@@ -111,7 +112,7 @@ def app(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def passkey_options(request: HttpRequest) -> HttpResponseBase:
     """What the browser is to make a passkey for."""
-    ceremony = mfa_passkeys.begin_registration(_user(request), site_of(request))
+    ceremony = passkeys.begin_registration(_user(request), site_of(request))
     signin.keep_challenge(request, ceremony.challenge)
     return HttpResponse(ceremony.options, content_type="application/json")
 
@@ -124,7 +125,7 @@ def passkey(request: HttpRequest) -> HttpResponseBase:
     """Keep the passkey that the browser has just made."""
     site = site_of(request)
     try:
-        mfa_passkeys.enable_passkey(
+        passkeys.enable_passkey(
             own_caller(request),
             username=_name(request),
             name=request.POST.get("name", ""),
@@ -144,7 +145,7 @@ def passkey(request: HttpRequest) -> HttpResponseBase:
 @page
 @require_POST
 def remove_factor(request: HttpRequest, kind: str, name: str) -> HttpResponseBase:
-    remove = mfa.deactivate_mfa_device if kind == "app" else mfa_passkeys.deactivate_passkey
+    remove = mfa.deactivate_mfa_device if kind == "app" else passkeys.deactivate_passkey
     return attempt(
         request,
         lambda: remove(own_caller(request), username=_name(request), name=name),
@@ -239,7 +240,7 @@ def _show(request: HttpRequest, **given: Any) -> HttpResponse:
     context = {
         "person": user,
         "apps": mfa.list_mfa_devices(me, username=username).exclude(enabled_at=None),
-        "passkeys": mfa_passkeys.list_passkeys(me, username=username),
+        "passkeys": passkeys.list_passkeys(me, username=username),
         "factors": mfa.factors_of(user),
         "passkeys_work": passkeys_work(request),
         "site": site_of(request),

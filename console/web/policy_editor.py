@@ -15,7 +15,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from access.lint import lint
+from access.language.lint import lint
 from access.registry import all_operations
 from base.errors import OperationError
 from console.web import policy_examples, policy_places, policy_words

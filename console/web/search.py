@@ -10,9 +10,9 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
+from access.identities.roles import list_roles
 from access.queries import list_groups, list_policies, list_users
 from access.registry import Caller
-from access.roles import list_roles
 from clusters.queries import list_clusters, list_container_instances
 from console.web import links
 from console.web.page import caller, page

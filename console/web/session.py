@@ -1,4 +1,4 @@
-"""Signing in and out, step by step. The tries, the waits and the records are access.signin's."""
+"""Signing in and out, step by step. The tries, the waits and the records are access.signon.signin's."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from access import mfa_passkeys, oidc, signin
-from access.signin import SignIn
+from access.signon import oidc, passkeys, signin
+from access.signon.signin import SignIn
 from console.web import words
 from console.web.own import site_of
 
@@ -77,7 +77,7 @@ def passkey_options(request: HttpRequest) -> HttpResponse:
     user = half.user if half is not None and half.step == "factor" else None
     if user is None and request.POST.get("for") == "factor":
         return JsonResponse({"error": _("Too much time has passed. Sign in again.")}, status=409)
-    ceremony = mfa_passkeys.begin_authentication(site_of(request), user)
+    ceremony = passkeys.begin_authentication(site_of(request), user)
     signin.keep_challenge(request, ceremony.challenge)
     return HttpResponse(ceremony.options, content_type="application/json")
 

@@ -10,7 +10,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 
-from access import guards, links, signin
+from access import guards
+from access.signon import links, signin
 from base import jobs_by_name
 from base.cipher import decrypt, encrypt
 from base.errors import OperationError

@@ -12,10 +12,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from access import guards, oidc, oidc_accounts, signin
+from access import guards
 from access.models import User
-from access.oidc import OidcFailure, Person, Provider
-from access.oidc_accounts import NotWelcome
+from access.signon import oidc, oidc_accounts, signin
+from access.signon.oidc import OidcFailure, Person, Provider
+from access.signon.oidc_accounts import NotWelcome
 from console.web.session import TARGET, asked_target, go_on, limited, refusal
 
 log = logging.getLogger(__name__)

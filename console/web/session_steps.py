@@ -13,10 +13,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 
-from access import mfa, signin
 from access.caller import Caller
 from access.operations import change_password
-from access.signin import Factor, Pending, Step
+from access.signon import mfa, signin
+from access.signon.signin import Factor, Pending, Step
 from base.clock import now
 from base.errors import OperationError
 from console.web import forms_signin as forms

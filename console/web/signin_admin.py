@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from access import links, mfa, mfa_passkeys, passwords, sessions
 from access.queries import get_user, list_groups
+from access.signon import links, mfa, passkeys, passwords, sessions
 from base import here
 from base.errors import AccessDenied, OperationError
 from console.mail import mail_invitation
@@ -110,7 +110,7 @@ def sign_in_of(request: HttpRequest, name: str) -> HttpResponseBase:
         "crumbs": crumbs("users", name, _("Sign-in")),
         "person": user,
         "apps": mfa.list_mfa_devices(me, username=name).exclude(enabled_at=None),
-        "passkeys": mfa_passkeys.list_passkeys(me, username=name),
+        "passkeys": passkeys.list_passkeys(me, username=name),
         "sessions": [(row, device_of(row.user_agent)) for row in sessions.list_sessions(me, username=name)],
         "may_remove": may(request, "iam:DeactivateMFADevice", user.arn),
         "may_end": may(request, "slipway:EndSession", user.arn),
@@ -130,7 +130,7 @@ def link(request: HttpRequest, name: str) -> HttpResponseBase:
 @page
 @require_POST
 def remove_factor(request: HttpRequest, name: str, kind: str, device: str) -> HttpResponseBase:
-    remove = mfa.deactivate_mfa_device if kind == "app" else mfa_passkeys.deactivate_passkey
+    remove = mfa.deactivate_mfa_device if kind == "app" else passkeys.deactivate_passkey
     back = reverse("user-sign-in", args=[name])
     return attempt(
         request,

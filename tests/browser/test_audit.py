@@ -15,8 +15,8 @@ from tests.browser.test_design import violations
 from tests.browser.test_live import listening
 
 RECORD = """
-from access import audit
-from access.audit_models import AuditRecord
+from access.trail import audit
+from access.trail.models import AuditRecord
 from access.jobs import seal_audit
 from base import here
 audit.write(AuditRecord(
@@ -39,7 +39,7 @@ def write(site: Site, name: str, result: str = "success", error: str = "") -> No
 def administrator(site: Site) -> Iterator[None]:
     """Amina, for these tests: the site is everybody's."""
     site.manage(
-        "from access.models import User\nfrom access.setup import make_administrator\n"
+        "from access.models import User\nfrom access.identities.setup import make_administrator\n"
         "make_administrator(User.objects.get(username='amina'))"
     )
     yield

@@ -169,7 +169,8 @@ def test_a_reader_sees_all_and_changes_nothing(shop: Shop, person: Page) -> None
         )
         assert answer.status in (400, 403), f"{path}: {answer.status}"
     secret = shop.python(
-        "from access.models import User\nfrom access.registry import Caller\nfrom access.tokens import create_token\n"
+        "from access.models import User\nfrom access.registry import Caller\n"
+        "from access.identities.tokens import create_token\n"
         "rita = User.objects.get(username='rita')\n"
         "print(create_token(Caller.for_user(rita, face='rest'), username='rita', name='test').secret)"
     ).strip()

@@ -13,7 +13,7 @@ from tests.browser.test_live import listening, publish
 
 SCENE = """
 from access.models import Group, User
-from access.setup import ensure_ready_made
+from access.identities.setup import ensure_ready_made
 from clusters.models import ContainerInstance
 from services.models import Service
 from tests import factories

@@ -69,7 +69,7 @@ def door(tmp_path_factory: pytest.TempPathFactory, issuer: str) -> Iterator[Site
         SLIPWAY_OIDC_NAME="Acme",
         SLIPWAY_OIDC_GROUP_MAP="platform=operator",
     ) as running:
-        running.manage("from access.setup import ensure_ready_made; ensure_ready_made()")
+        running.manage("from access.identities.setup import ensure_ready_made; ensure_ready_made()")
         running.url = running.url.replace("127.0.0.1", "localhost")
         yield running
 
@@ -242,7 +242,7 @@ def test_the_pages_meet_wcag_fit_and_speak_french(browsers: Any, door: Site, the
         viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce", locale="fr-FR"
     )
     invited = door.manage(
-        "from access.links import invite_user; from access.registry import system_caller\n"
+        "from access.signon.links import invite_user; from access.registry import system_caller\n"
         f"print(invite_user(system_caller('test'), username='{theme}').path)"
     )
     page.goto(invited)

@@ -17,7 +17,7 @@ SCENE = """
 import json
 from access.models import Group, User
 from access.registry import call, system_caller
-from access.setup import ensure_ready_made
+from access.identities.setup import ensure_ready_made
 from base import here
 from services.models import Service
 from tests import factories

@@ -23,7 +23,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import close_old_connections
 from django.db.models import Q, Sum
 
-from access import tokens
+from access.identities import tokens
 from access.models import AuditRecord, Token
 from access.registry import system_caller
 from base.errors import OperationError

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db import connection
 
+from access.identities.policy_models import InlinePolicy
 from access.models import Role
-from access.policy_models import InlinePolicy
 from access.registry import system_caller
 from vault.operations import create_secret
 from vault.parameter_operations import put_parameter

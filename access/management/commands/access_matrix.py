@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from access.matrix import markdown
+from access.authorization.matrix import markdown
 
 
 class Command(BaseCommand):

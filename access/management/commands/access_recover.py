@@ -8,12 +8,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from access import guards, sessions
+from access import guards
 from access.caller import system_caller
+from access.identities.setup import make_administrator
 from access.models import User
 from access.registry import call
-from access.setup import make_administrator
-from access.signin_models import Passkey, SignInLink, TotpDevice
+from access.signon import sessions
+from access.signon.models import Passkey, SignInLink, TotpDevice
 from base.errors import OperationError
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from access import signin
 from access.caller import system_caller
+from access.identities.setup import make_administrator
 from access.registry import call
-from access.setup import make_administrator
+from access.signon import signin
 from base.errors import NoSuchEntity, OperationError
 
 

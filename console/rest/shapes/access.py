@@ -6,8 +6,8 @@ from typing import get_args
 
 from rest_framework import serializers
 
-from access.audit_verify import Kind
 from access.models import AuditRecord, Group, Policy, User
+from access.trail.verification import Kind
 from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Texts, Whole
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from access.simulation import Evaluation
+from access.language.simulation import Evaluation
 from console.rest.shapes.common import Shape, Text, Texts
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from access import registry
 from access.caller import Caller
+from access.identities.setup import ensure_ready_made
 from access.models import Group, Policy, User
-from access.setup import ensure_ready_made
 from base.clock import frozen_by
 
 

@@ -16,9 +16,9 @@ from django.db import Error as DatabaseError
 from django.db import connection, connections, transaction
 from django.test import override_settings
 
-from access import audit, audit_chain, audit_guard, audit_verify
-from access.audit_models import AuditChain, AuditCheckpoint, AuditRecord
-from access.audit_verify import verify
+from access.trail import audit, chain, database_guard, verification
+from access.trail.models import AuditChain, AuditCheckpoint, AuditRecord
+from access.trail.verification import verify
 from base.clock import frozen_by
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ def record(number: int, **more: Any) -> AuditRecord:
 def trail(count: int) -> None:
     for number in range(count):
         record(number)
-    audit_chain.seal()
+    chain.seal()
 
 
 def sql(statement: str, *values: Any) -> int:
@@ -60,13 +60,13 @@ def refused(statement: str, *values: Any) -> None:
 @pytest.fixture
 def intruder(db: None) -> Iterator[Callable[..., int]]:
     """Who can change the schema, and so lift the guard."""
-    audit_guard.lift(connection)
+    database_guard.lift(connection)
     yield sql
 
 
 @pytest.fixture(autouse=True)
 def small_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_chain, "CHECKPOINT_EVERY", 10)
+    monkeypatch.setattr(chain, "CHECKPOINT_EVERY", 10)
 
 
 @pytest.fixture(autouse=True)
@@ -92,14 +92,14 @@ def test_records_are_sealed_in_order_and_the_chain_is_whole() -> None:
     assert found.problems == []
     assert (found.first, found.last, found.records, found.unsealed) == (1, 25, 25, 1)
     assert found.checkpoints == AuditCheckpoint.objects.count() >= 1
-    assert audit_chain.seal() == 1
-    assert audit_chain.seal() == 0
+    assert chain.seal() == 1
+    assert chain.seal() == 0
     assert verify().whole
 
 
 def test_several_batches_are_one_chain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_chain, "BATCH", 7)
-    monkeypatch.setattr(audit_verify, "CHUNK", 4)
+    monkeypatch.setattr(chain, "BATCH", 7)
+    monkeypatch.setattr(verification, "CHUNK", 4)
     trail(30)
     assert AuditChain.objects.get().seq == 30
     found = verify()
@@ -108,18 +108,18 @@ def test_several_batches_are_one_chain(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_anybody_can_recompute_a_hash_from_the_text_of_a_record() -> None:
     trail(2)
-    first, second = AuditRecord.objects.order_by("seq").values("hash", *audit_chain.CONTENT)
-    text = audit_chain.canonical(second)
+    first, second = AuditRecord.objects.order_by("seq").values("hash", *chain.CONTENT)
+    text = chain.canonical(second)
     assert json.loads(text)["at"] == "2026-01-01T00:00:01.000000+00:00"
     assert "role_arn" not in json.loads(text), "what is empty is left out"
-    assert audit_chain.digest(first["hash"], text) == second["hash"]
+    assert chain.digest(first["hash"], text) == second["hash"]
 
 
 def test_a_record_committed_late_is_sealed_later() -> None:
     """On PostgreSQL a lower id may become visible after a higher one was sealed."""
     late, early = record(1), record(2)
-    audit_chain.seal()
-    with audit_guard.lifted(connection):
+    chain.seal()
+    with database_guard.lifted(connection):
         sql("UPDATE access_auditrecord SET seq = NULL, hash = '' WHERE id = %s", late.pk)
         sql("UPDATE access_auditrecord SET seq = NULL, hash = '' WHERE id = %s", early.pk)
         AuditCheckpoint.objects.all()._raw_delete("default")
@@ -128,48 +128,48 @@ def test_a_record_committed_late_is_sealed_later() -> None:
     with pytest.MonkeyPatch.context() as patch:
         rows = AuditRecord.objects.filter(pk=early.pk)
         patch.setattr(AuditRecord, "objects", rows)
-        audit_chain.seal()
-    audit_chain.seal()
+        chain.seal()
+    chain.seal()
     assert list(AuditRecord.objects.order_by("seq").values_list("id", flat=True)) == [early.pk, late.pk]
     assert verify().whole
 
 
 def test_the_retention_forgets_from_the_old_end_and_the_rest_stays_provable() -> None:
     trail(30)
-    assert audit_chain.forget_before(START + timedelta(seconds=12)) == 12
+    assert chain.forget_before(START + timedelta(seconds=12)) == 12
     assert AuditRecord.objects.count() == 18
     found = verify()
     assert found.problems == []
     assert (found.first, found.last, found.records) == (13, 30, 18)
     last = AuditCheckpoint.objects.latest("number")
     assert (last.kind, last.seq) == ("retention", 12)
-    assert audit_chain.forget_before(START + timedelta(seconds=12)) == 0
+    assert chain.forget_before(START + timedelta(seconds=12)) == 0
     record(30)
-    assert audit_chain.forget_before(START + timedelta(days=1)) == 19
+    assert chain.forget_before(START + timedelta(days=1)) == 19
     assert AuditRecord.objects.count() == 0
     assert verify().whole
     record(31)
-    audit_chain.seal()
+    chain.seal()
     assert AuditRecord.objects.get().seq == 32
     assert verify().whole
 
 
 def test_a_retention_that_was_interrupted_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     trail(10)
-    monkeypatch.setattr(audit_chain, "_delete_up_to", lambda seq: 0)
-    audit_chain.forget_before(START + timedelta(seconds=5))
+    monkeypatch.setattr(chain, "_delete_up_to", lambda seq: 0)
+    chain.forget_before(START + timedelta(seconds=5))
     assert AuditRecord.objects.count() == 10
     assert verify().whole, "what may be forgotten need not be there, and may be"
     monkeypatch.undo()
-    assert audit_chain.forget_before(START + timedelta(seconds=5)) == 5
+    assert chain.forget_before(START + timedelta(seconds=5)) == 5
     assert verify().whole
 
 
 def test_an_older_record_behind_a_younger_one_waits_for_it() -> None:
     record(0, at=START + timedelta(days=3))
     record(1)
-    audit_chain.seal()
-    assert audit_chain.forget_before(START + timedelta(days=2)) == 0
+    chain.seal()
+    assert chain.forget_before(START + timedelta(days=2)) == 0
     assert AuditRecord.objects.count() == 2
 
 
@@ -207,8 +207,8 @@ def test_the_database_refuses_what_is_not_sealing_or_retention() -> None:
 def test_a_guard_that_is_missing_is_told_and_put_back(intruder: Callable[..., int]) -> None:
     trail(2)
     assert [problem.kind for problem in verify().problems] == ["guard"]
-    assert audit_guard.install(connection)
-    assert not audit_guard.install(connection), "there already"
+    assert database_guard.install(connection)
+    assert not database_guard.install(connection), "there already"
     assert verify().whole
 
 
@@ -217,7 +217,7 @@ def test_a_trigger_that_is_switched_off_is_told_and_put_back() -> None:
         pytest.skip("SQLite knows no switched-off trigger")
     sql("ALTER TABLE access_auditrecord DISABLE TRIGGER USER")
     assert [problem.kind for problem in verify().problems] == ["guard"]
-    audit_guard.install(connection)
+    database_guard.install(connection)
     assert verify().whole
 
 
@@ -244,10 +244,10 @@ def test_altered_times_documents_and_flags_show(intruder: Callable[..., int]) ->
 def test_altered_with_its_hash_made_new_shows_in_what_follows(intruder: Callable[..., int]) -> None:
     trail(25)
     intruder("UPDATE access_auditrecord SET action = 'forged' WHERE seq = 7")
-    rows = list(AuditRecord.objects.order_by("seq").values("seq", "hash", *audit_chain.CONTENT))
+    rows = list(AuditRecord.objects.order_by("seq").values("seq", "hash", *chain.CONTENT))
     intruder(
         "UPDATE access_auditrecord SET hash = %s WHERE seq = 7",
-        audit_chain.digest(rows[5]["hash"], audit_chain.canonical(rows[6])),
+        chain.digest(rows[5]["hash"], chain.canonical(rows[6])),
     )
     assert told() == [("altered", 8)]
 
@@ -259,8 +259,8 @@ def test_a_whole_rewritten_chain_shows_at_the_signed_checkpoints_and_head(
         trail(10)
     intruder("UPDATE access_auditrecord SET actor_name = 'somebody-else' WHERE seq = 7")
     last = ""
-    for row in AuditRecord.objects.order_by("seq").values("seq", *audit_chain.CONTENT):
-        last = audit_chain.digest(last, audit_chain.canonical(row))
+    for row in AuditRecord.objects.order_by("seq").values("seq", *chain.CONTENT):
+        last = chain.digest(last, chain.canonical(row))
         intruder("UPDATE access_auditrecord SET hash = %s WHERE seq = %s", last, row["seq"])
     kinds = {kind for kind, _ in told()}
     assert kinds == {"checkpoint", "head"}
@@ -291,10 +291,10 @@ def test_an_inserted_record_shows_in_the_middle_and_beyond_the_head(intruder: Ca
     intruder("UPDATE access_auditrecord SET seq = -(seq + 1) WHERE seq > 6")
     intruder("UPDATE access_auditrecord SET seq = -seq WHERE seq < 0")
     forged = record(99)
-    rows = list(AuditRecord.objects.filter(seq=6).values("hash", *audit_chain.CONTENT)) + list(
-        AuditRecord.objects.filter(pk=forged.pk).values("hash", *audit_chain.CONTENT)
+    rows = list(AuditRecord.objects.filter(seq=6).values("hash", *chain.CONTENT)) + list(
+        AuditRecord.objects.filter(pk=forged.pk).values("hash", *chain.CONTENT)
     )
-    hash_ = audit_chain.digest(rows[0]["hash"], audit_chain.canonical(rows[1]))
+    hash_ = chain.digest(rows[0]["hash"], chain.canonical(rows[1]))
     intruder("UPDATE access_auditrecord SET seq = 7, hash = %s WHERE id = %s", hash_, forged.pk)
     found = told()
     assert ("inserted", 7) in found and ("inserted", 26) in found
@@ -312,7 +312,7 @@ def test_records_that_changed_places_show(intruder: Callable[..., int]) -> None:
 def test_forging_what_may_be_forgotten_shows(intruder: Callable[..., int]) -> None:
     trail(25)
     AuditChain.objects.update(forgotten_seq=10)
-    audit_guard.install(connection)
+    database_guard.install(connection)
     assert sql("DELETE FROM access_auditrecord WHERE seq <= 10") == 10, "the guard goes by that number"
     assert {kind for kind, _ in told()} == {"head"}
 
@@ -374,15 +374,15 @@ def test_a_backdated_record_shows() -> None:
     trail(10)
     with frozen_by(lambda: START + timedelta(hours=3)):
         record(11, at=START - timedelta(days=20))
-        audit_chain.seal()
+        chain.seal()
     assert told() == [("backdated", 11)]
 
 
 def test_many_problems_are_counted_but_not_all_listed(intruder: Callable[..., int]) -> None:
-    trail(audit_verify.MOST_PROBLEMS + 20)
+    trail(verification.MOST_PROBLEMS + 20)
     intruder("UPDATE access_auditrecord SET action = 'forged'")
     found = verify()
-    assert len(found.problems) == audit_verify.MOST_PROBLEMS and found.more
+    assert len(found.problems) == verification.MOST_PROBLEMS and found.more
 
 
 # --- at once ---------------------------------------------------------------------------------------------
@@ -390,7 +390,7 @@ def test_many_problems_are_counted_but_not_all_listed(intruder: Callable[..., in
 
 @pytest.mark.django_db(transaction=True)
 def test_sealers_and_writers_at_once_make_one_whole_chain(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_chain, "BATCH", 20)
+    monkeypatch.setattr(chain, "BATCH", 20)
     monkeypatch.setattr(audit.jobs_by_name, "send", lambda *args, **more: None)
     writing = threading.Event()
     writing.set()
@@ -420,8 +420,8 @@ def test_sealers_and_writers_at_once_make_one_whole_chain(monkeypatch: pytest.Mo
     def seal() -> None:
         while writing.is_set():
             try:
-                sealed.append(audit_chain.seal())
-            except audit_chain.SealingContested:
+                sealed.append(chain.seal())
+            except chain.SealingContested:
                 sealed.append(0)
 
     sealers = [run(seal) for _ in range(3)]
@@ -432,7 +432,7 @@ def test_sealers_and_writers_at_once_make_one_whole_chain(monkeypatch: pytest.Mo
     for thread in sealers:
         thread.join()
     assert trouble == []
-    sealed.append(audit_chain.seal())
+    sealed.append(chain.seal())
     kept = 3 * (60 - 9)
     assert sum(sealed) == kept == AuditRecord.objects.count()
     assert list(AuditRecord.objects.order_by("seq").values_list("seq", flat=True)) == list(range(1, kept + 1))
@@ -449,20 +449,20 @@ def command(name: str, *arguments: str) -> str:
 
 
 def test_the_command_verifies_and_its_head_can_be_kept_elsewhere(intruder: Callable[..., int]) -> None:
-    audit_guard.install(connection)
+    database_guard.install(connection)
     trail(12)
     said = command("access_verify_audit")
     assert "The audit trail is whole." in said and "12 records (1 to 12)" in said
     head = next(line.removeprefix("head ") for line in said.splitlines() if line.startswith("head "))
     assert "is whole" in command("access_verify_audit", "--expect", head)
-    audit_chain.seal()
+    chain.seal()
     found = json.loads(command("access_verify_audit", "--json"))
     assert (found["whole"], found["records"]) == (True, 14), "the verifications are recorded themselves"
     with pytest.raises(CommandError, match="NUMBER:HASH"):
         command("access_verify_audit", "--expect", "12")
-    audit_guard.lift(connection)
+    database_guard.lift(connection)
     intruder("UPDATE access_auditrecord SET action = 'forged' WHERE seq = 5")
-    audit_guard.install(connection)
+    database_guard.install(connection)
     out = StringIO()
     with pytest.raises(CommandError, match="not whole"):
         call_command("access_verify_audit", stdout=out)

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from access import audit, audit_chain, registry
-from access.audit_models import AuditRecord
+from access import registry
 from access.caller import Caller
 from access.jobs import seal_audit
 from access.policy import parse
 from access.registry import operation
+from access.trail import audit, chain
+from access.trail.models import AuditRecord
 from base import here, jobs_by_name, live
 from base.errors import AccessDenied
 
@@ -85,10 +86,10 @@ def test_the_browser_of_a_request_is_kept(db: None, make_user: Any) -> None:
     "text", ["a\0b", "\ud800", float("nan"), float("-inf"), {"k\0": ["\0"]}, 10**400, b"\xff"]
 )
 def test_whatever_is_asked_can_be_recorded_sealed_and_verified(db: None, text: Any) -> None:
-    from access.audit_verify import verify
+    from access.trail.verification import verify
 
     registry.call("note", through_role(user_agent="\0\ud800"), text=text)
-    assert audit_chain.seal() == 1
+    assert chain.seal() == 1
     assert verify().whole
     assert "\0" not in str(AuditRecord.objects.values().get())
 

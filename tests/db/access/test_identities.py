@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from access import identity_queries as reads
-from access import inline_policies as inline
 from access import operations as ops
 from access import queries
 from access.caller import Caller
+from access.identities import identity_queries as reads
+from access.identities import inline_policies as inline
+from access.identities.ready_made import READY_MADE
+from access.identities.setup import administrators, ensure_ready_made
 from access.models import AuditRecord, Group, InlinePolicy, Policy, PolicyVersion, Role, User
 from access.policy import parse
-from access.ready_made import READY_MADE
-from access.setup import administrators, ensure_ready_made
 from base import here
 from base.errors import (
     AccessDenied,
@@ -324,7 +324,7 @@ def test_tags(root: Caller, caller_of: Any) -> None:
     ops.create_user(root, username="ana", tags={"team": "shop"})
     ops.tag_user(root, username="ana", tags={"stage": "prod"})
     ops.untag_user(root, username="ana", tag_keys=["team", "none"])
-    from access.identity_tags import list_user_tags
+    from access.identities.identity_tags import list_user_tags
 
     assert list_user_tags(root, username="ana") == {"stage": "prod"}
     with pytest.raises(InvalidParameter):

@@ -7,7 +7,7 @@ from django.test import override_settings
 
 from access.jobs import apply_retention
 from access.models import AuditRecord, SignInGuard
-from access.signin_models import UserSession
+from access.signon.models import UserSession
 
 
 @override_settings(SLIPWAY_KEEP_AUDIT_DAYS=30)

@@ -11,9 +11,9 @@ from django.core.management import CommandError, call_command
 from access import operations as ops
 from access import queries
 from access.caller import Caller
+from access.identities.ready_made import READY_MADE
+from access.identities.setup import administrators, ensure_administrator, ensure_ready_made
 from access.models import AuditRecord, Group, Policy, SignInGuard, User
-from access.ready_made import READY_MADE
-from access.setup import administrators, ensure_administrator, ensure_ready_made
 from base import here
 from base.clock import now
 from base.errors import AccessDenied, Conflict, EntityAlreadyExists, InvalidParameter, NoSuchEntity

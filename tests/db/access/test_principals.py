@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from access.attached import attached_to_role
 from access.caller import Caller
+from access.identities.attached import attached_to_role
+from access.identities.principals import pass_role_need, role_caller
+from access.identities.switching import SESSION_KEY, leave_role, put_role, session_caller, switched
+from access.identities.trust import may_assume, trusts_service
 from access.models import Group, InlinePolicy, Policy, Role, User
 from access.policy import parse
-from access.principals import pass_role_need, role_caller
 from access.queries import list_users
-from access.switching import SESSION_KEY, leave_role, put_role, session_caller, switched
-from access.trust import may_assume, trusts_service
 from base import here
 
 pytestmark = pytest.mark.django_db

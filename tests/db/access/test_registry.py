@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 
-from access import audit, registry
+from access import registry
 from access.caller import Caller, system_caller
 from access.models import AuditRecord, Group
 from access.registry import Need, all_operations, authorize, call, operation
+from access.trail import audit
 from base import here
 from base.errors import AccessDenied, ClientError, InvalidParameter, NotFound
 

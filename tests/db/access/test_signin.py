@@ -12,10 +12,12 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 
-from access import backends, signin, tokens
+from access import backends
 from access.caller import Caller
+from access.identities import tokens
 from access.middleware import AccessMiddleware, prepare
 from access.models import AuditRecord, SignInGuard, Token
+from access.signon import signin
 from base import here
 from base.errors import AccessDenied, EntityAlreadyExists, InvalidParameter, NoSuchEntity
 

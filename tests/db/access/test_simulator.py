@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.db.models import QuerySet
 
+from access.authorization.explanation import explain, explain_record
+from access.authorization.simulator import simulate_custom_policy, simulate_principal_policy
 from access.caller import Caller
-from access.explanation import explain, explain_record
 from access.models import AuditRecord, Group, Policy, User
-from access.simulator import simulate_custom_policy, simulate_principal_policy
 from base import here
 from base.errors import AccessDenied, InvalidParameter, NoSuchEntity, NotFound
 from clusters.operations import create_cluster

@@ -10,13 +10,13 @@ from django.http import HttpRequest
 from django.test import Client
 
 from access import operations as ops
-from access import sts
 from access.caller import Caller
-from access.keys import find_key, get_access_key_last_used, list_access_keys
+from access.identities import sts
+from access.identities.keys import find_key, get_access_key_last_used, list_access_keys
+from access.identities.roles import list_role_sessions
+from access.identities.setup import ensure_administrator
+from access.identities.switching import put_role
 from access.models import AccessKey, AuditRecord, Role, TemporaryCredential, User
-from access.roles import list_role_sessions
-from access.setup import ensure_administrator
-from access.switching import put_role
 from base import here
 from base.errors import AccessDenied, InvalidParameter, LimitExceeded, NoSuchEntity
 

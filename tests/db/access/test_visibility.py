@@ -8,12 +8,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from access.authorization.visibility import visible
 from access.caller import Caller, system_caller
+from access.language.scope import compile_scope
 from access.models import AuditRecord, Group, User
 from access.policy import Statement, parse
 from access.queries import list_groups, list_users, lookup_events
-from access.scope import compile_scope
-from access.visibility import visible
 from base import here
 
 HEAD = "arn:aws:ecs:us-east-1:123456789012"

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from django.db import transaction
 
+from access.authorization.matrix import Row, markdown
+from access.authorization.matrix import rows as table
 from access.caller import Caller
-from access.matrix import Row, markdown
-from access.matrix import rows as table
+from access.identities.ready_made import READY_MADE
 from access.models import AuditRecord
-from access.ready_made import READY_MADE
 from access.registry import call, get
 from base.errors import AccessDenied, OperationError
 from tests.db.matrix.values import parameters_of

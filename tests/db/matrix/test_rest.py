@@ -9,9 +9,9 @@ import pytest
 from django.db import transaction
 from rest_framework.test import APIClient
 
-from access.matrix import rows as table
+from access.authorization.matrix import rows as table
+from access.identities.ready_made import READY_MADE
 from access.models import AuditRecord
-from access.ready_made import READY_MADE
 from tests.db.rest.cases import READS, VALUES, WRITES, Case, Scene, name_of
 from tests.db.rest.conftest import client_for, error_of, make_user, rows
 from tests.db.rest.openapi import operation_of

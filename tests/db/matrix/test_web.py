@@ -7,9 +7,9 @@ from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
-from access.matrix import rows as table
+from access.authorization.matrix import rows as table
+from access.identities.ready_made import READY_MADE
 from access.models import AuditRecord
-from access.ready_made import READY_MADE
 from base import jobs_by_name
 from console.web.access_actions import DEEDS
 from console.web.urls import urlpatterns

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pyotp
 
 from access.models import User
-from access.session_store import SessionStore
-from access.signin_models import Passkey, TotpDevice, UserSession
+from access.signon.models import Passkey, TotpDevice, UserSession
+from access.signon.session_store import SessionStore
 from base.cipher import encrypt
 from base.clock import now
 from tests.db.rest.case import Case

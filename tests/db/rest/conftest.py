@@ -7,9 +7,9 @@ import pytest
 from django.apps import apps
 from rest_framework.test import APIClient
 
+from access.identities.setup import ensure_ready_made
+from access.identities.tokens import digest_of
 from access.models import Group, Policy, Token, User
-from access.setup import ensure_ready_made
-from access.tokens import digest_of
 from base import rates
 from clusters.operations import ensure_defaults
 from tests import factories

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from access import registry
+from access.identities.setup import ensure_ready_made
 from access.models import AccessKey, Group, InlinePolicy, Policy, PolicyVersion, Role, User
 from access.registry import system_caller
-from access.setup import ensure_ready_made
 from base import here
 
 Make = Callable[..., Any]

@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from access.identities.setup import ensure_ready_made
 from access.models import Group, User
-from access.setup import ensure_ready_made
 from base import jobs_by_name, live
 from services.models import Deployment, Service, ServiceRevision, Task, TaskDefinition
 from tests.db.web.access_scene import scene  # noqa: F401 (a fixture)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from access import audit, audit_chain, audit_guard
-from access.audit_models import AuditRecord
 from access.models import Group, Policy
 from access.registry import system_caller
-from access.trail import export_audit_trail
+from access.trail import audit, chain, database_guard
+from access.trail.models import AuditRecord
+from access.trail.search import export_audit_trail
 from base import here
 from console.web.changes import differences_of
 from tests.db.web.conftest import Reader
@@ -132,7 +132,7 @@ def test_a_record_shows_what_changed_field_by_field(auditor: Reader, db: None) -
             {"field": "document", "before": before, "after": after},
         ]
     )
-    audit_chain.seal()
+    chain.seal()
     html = auditor.text(f"/audit/{record.pk}/")
     assert "document.Statement[0].Effect" in html and "document.Statement[1]" in html
     assert "document.Statement[0].Sid" not in html
@@ -174,13 +174,13 @@ def test_the_chain_says_how_far_it_is_sealed_and_whether_it_is_whole(
     auditor: Reader, records: object
 ) -> None:
     assert "Nothing is sealed yet" in auditor.text("/audit/")
-    audit_chain.seal()
+    chain.seal()
     html = auditor.text("/audit/")
     assert "Sealed up to record <b>4</b>" in html and "not yet verified" in html
     assert auditor.post("/audit/verify/") == "/audit/"
     html = auditor.text("/audit/")
     assert "The trail is whole: 4 records verified." in html
-    with audit_guard.lifted(connection), connection.cursor() as cursor:
+    with database_guard.lifted(connection), connection.cursor() as cursor:
         cursor.execute("UPDATE access_auditrecord SET actor_name = 'eve' WHERE seq = 2")
     auditor.post("/audit/verify/")
     html = auditor.text("/audit/")
@@ -191,14 +191,14 @@ def test_the_chain_says_how_far_it_is_sealed_and_whether_it_is_whole(
 def test_export_answers_json_lines_with_the_same_filters_and_is_recorded(
     auditor: Reader, records: dict[str, AuditRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("access.trail.EXPORT_PAGE", 1)
-    audit_chain.seal()
+    monkeypatch.setattr("access.trail.search.EXPORT_PAGE", 1)
+    chain.seal()
     response = auditor.client.get("/audit/export/?actor=ana")
     assert response.status_code == 200 and response["Content-Type"] == "application/x-ndjson"
     lines = [json.loads(line) for line in b"".join(response.streaming_content).splitlines()]  # type: ignore[attr-defined]
     assert [line["record"]["id"] for line in lines] == [records["plain"].pk, records["role"].pk]
     text = json.dumps(lines[1]["record"], sort_keys=True, separators=(",", ":"))
-    assert audit_chain.digest(lines[0]["hash"], text) == lines[1]["hash"], "anybody can check it"
+    assert chain.digest(lines[0]["hash"], text) == lines[1]["hash"], "anybody can check it"
     record = AuditRecord.objects.latest("id")
     assert (record.action, record.result) == ("slipway:ExportAuditTrail", "success")
     assert record.parameters["actor"] == "ana"
@@ -208,12 +208,12 @@ def test_export_answers_json_lines_with_the_same_filters_and_is_recorded(
 def test_an_export_is_complete_whatever_is_sealed_meanwhile(
     records: dict[str, AuditRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("access.trail.EXPORT_PAGE", 1)
-    audit_chain.seal()
+    monkeypatch.setattr("access.trail.search.EXPORT_PAGE", 1)
+    chain.seal()
     write(5), write(6)
     pieces = export_audit_trail(system_caller("test"))
     lines = [json.loads(next(pieces)) for _ in range(5)]
-    audit_chain.seal()
+    chain.seal()
     write(7)
     lines += [json.loads(piece) for piece in pieces]
     assert [line["record"]["request_id"] for line in lines if "request_id" in line["record"]][:6] == [

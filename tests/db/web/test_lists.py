@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from access.identities.setup import ensure_ready_made
 from access.models import AuditRecord, Group, User
-from access.setup import ensure_ready_made
 from base import clock
 from clusters.models import Cluster, ContainerInstance
 from services.models import Service, ServiceEvent, Task

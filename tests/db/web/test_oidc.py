@@ -12,10 +12,11 @@ from django.contrib.auth import SESSION_KEY
 from django.test import Client
 from joserfc.jwk import OctKey, RSAKey
 
-from access import guards, oidc
+from access import guards
+from access.identities.setup import ensure_ready_made
 from access.models import AuditRecord, Group, User
-from access.setup import ensure_ready_made
-from access.signin_models import OidcIdentity, PasswordPolicy
+from access.signon import oidc
+from access.signon.models import OidcIdentity, PasswordPolicy
 from tests.lab.oidc import CLIENT, SECRET, Provider, provider
 
 MAP = "dev=deployer,ops=operator,everybody=read-only,gone=no-such-group"

@@ -9,10 +9,10 @@ import pytest
 from django.core import mail
 from django.test import Client
 
+from access.identities.setup import ensure_ready_made
 from access.models import AuditRecord, Group, User
-from access.passwords import policy
-from access.setup import ensure_ready_made
-from access.signin_models import Passkey, SignInLink, TotpDevice, UserSession
+from access.signon.models import Passkey, SignInLink, TotpDevice, UserSession
+from access.signon.passwords import policy
 from base.cipher import encrypt
 from base.clock import now
 

@@ -13,13 +13,13 @@ from django.core import mail
 from django.core.management import call_command
 from django.test import Client
 
-from access import mfa, sessions, signin
 from access.caller import system_caller
-from access.links import invite_user
+from access.identities.setup import ensure_ready_made
 from access.models import AuditRecord, User
 from access.registry import call
-from access.setup import ensure_ready_made
-from access.signin_models import Passkey, PasswordPolicy, RecoveryCode, TotpDevice, UserSession
+from access.signon import mfa, sessions, signin
+from access.signon.links import invite_user
+from access.signon.models import Passkey, PasswordPolicy, RecoveryCode, TotpDevice, UserSession
 from base.cipher import decrypt, encrypt
 from base.clock import frozen_by
 from base.errors import InvalidParameter

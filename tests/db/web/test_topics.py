@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from access.identities.setup import ensure_ready_made
 from access.models import Group, User
 from access.registry import Caller
-from access.setup import ensure_ready_made
 from console.live.topics import LISTS, MOST, allowed, may_watch
 from tests import factories
 from tests.factories import World

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from access.lint import lint
+from access.language.lint import lint
 from tests.unit.access.random_policies import documents
 
 KNOWN = ["ecs:UpdateService", "ecs:DescribeServices", "iam:GetUser"]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from access.language.scope import checked_scope, compile_scope
 from access.policy import evaluate, parse
-from access.scope import checked_scope, compile_scope
 
 HEAD = "arn:aws:ecs:us-east-1:123456789012"
 EVERYTHING = parse({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
