@@ -25,6 +25,7 @@ from .errors import (
     NameConflict,
 )
 from .fake_client import operation
+from .fake_exec import FakeExec
 from .fake_host import FakeContainer
 from .fake_objects import FakeObjects
 from .fake_world import FakeClock, SystemClock
@@ -35,6 +36,7 @@ from .port import (
     ContainerStats,
     EngineEvent,
     EngineInfo,
+    ExecStream,
     LogLine,
 )
 from .translate_spec import CPU_UNITS, owned
@@ -199,6 +201,25 @@ class FakeEngine(FakeObjects):
             self.host.clock.sleep(timeout if isinstance(answer, EngineTimeout) else 0)
             raise answer
         return answer
+
+    @operation
+    def exec_open(
+        self,
+        container_id: str,
+        command: Sequence[str],
+        *,
+        tty: bool = True,
+        columns: int = 80,
+        rows: int = 24,
+        environment: Sequence[tuple[str, str]] = (),
+    ) -> ExecStream:
+        with self.host.lock:
+            container = self._owned(container_id)
+            if container is None:
+                raise ContainerNotFound(f"No such container: {container_id}")
+            if container.status != "running":
+                raise InvalidRequest(f"Container {container.id} is not running")
+        return FakeExec(self.host, container, command, tty=tty, columns=columns, rows=rows)
 
     # streams --------------------------------------------------------------------------------
 

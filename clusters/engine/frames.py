@@ -19,10 +19,15 @@ _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d
 MOST_LINE = 256 * 1024  # bytes; a longer line goes on in the next
 
 
-def frames(chunks: Iterable[bytes]) -> Iterator[tuple[StreamName, bytes]]:
-    """Demultiplex: an 8-byte header (stream, length) before each payload. Ends quietly at a cut frame."""
-    buffer = bytearray()
-    for chunk in chunks:
+class Demultiplexer:
+    """An 8-byte header (stream, length) before each payload. Feed it what comes, as it comes."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, chunk: bytes) -> Iterator[tuple[StreamName, bytes]]:
+        """The payloads that are whole now."""
+        buffer = self._buffer
         buffer += chunk
         start = 0
         while len(buffer) - start >= _HEADER:
@@ -33,6 +38,13 @@ def frames(chunks: Iterable[bytes]) -> Iterator[tuple[StreamName, bytes]]:
             yield _NAMES.get(buffer[start], "stderr"), bytes(buffer[start + _HEADER : end])
             start = end
         del buffer[:start]
+
+
+def frames(chunks: Iterable[bytes]) -> Iterator[tuple[StreamName, bytes]]:
+    """Demultiplex a whole stream. Ends quietly at a cut frame."""
+    demultiplexer = Demultiplexer()
+    for chunk in chunks:
+        yield from demultiplexer.feed(chunk)
 
 
 def log_lines(chunks: Iterator[bytes]) -> Iterator[LogLine]:

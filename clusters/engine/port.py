@@ -246,6 +246,35 @@ class PullProgress:
     total: int  # bytes, 0 when unknown
 
 
+class ExecStream(Protocol):
+    """A command that runs in a container with its input and output at hand: what a terminal is connected to.
+
+    One thread may read while another writes. Everything but `close` may raise EngineError.
+    """
+
+    def read(self, timeout: float | None = None) -> bytes | None:
+        """What it has written, at most 64 KiB at a time. b"" once it has ended; None when nothing came within
+        `timeout` seconds (None: wait)."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Give it to the command's input; waits while the engine takes no more."""
+        ...
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Tell its terminal the new size. One that has ended is left alone."""
+        ...
+
+    def exit_code(self) -> int | None:
+        """None while it runs, and where the engine no longer knows."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it, and end what still runs of it: the command and what it began, as far as the container has a
+        shell to do it with. May be called twice."""
+        ...
+
+
 class Engine(Protocol):
     """One Docker Engine, driven on behalf of one installation (`LABEL_INSTALLATION`)."""
 
@@ -293,6 +322,22 @@ class Engine(Protocol):
 
     def top_exec(self, container_id: str, command: Sequence[str], timeout: int = 10) -> tuple[int, str]:
         """Run a command in it and answer (exit code, output): for probes and tests, never for user terminals."""
+        ...
+
+    def exec_open(
+        self,
+        container_id: str,
+        command: Sequence[str],
+        *,
+        tty: bool = True,
+        columns: int = 80,
+        rows: int = 24,
+        environment: Sequence[tuple[str, str]] = (),
+    ) -> ExecStream:
+        """Run a command in it and hold its input and output. With `tty` there is a terminal of that size, and errors
+        come among the output; without, errors come among it too. Raises ContainerNotFound, InvalidRequest where the
+        container does not run, NotOurs. A command that does not exist says so in its output and ends with 126 or 127.
+        """
         ...
 
     # images ---------------------------------------------------------------------------------

@@ -12,8 +12,9 @@ from functools import partial
 
 from .errors import ContainerNotFound, EngineError, EngineTimeout, NotOurs
 from .frames import frames
-from .port import LABEL_INSTALLATION, ContainerSpec, ContainerState
+from .port import LABEL_INSTALLATION, ContainerSpec, ContainerState, ExecStream
 from .refusals import container_refusal, create_refusal, start_refusal
+from .sdk_exec import open_exec
 from .translate_spec import create_body
 from .translate_state import container_state, container_summary
 from .transport import Transport, segment
@@ -134,6 +135,23 @@ class ContainerCalls:
             # The output ends a moment before the engine has the exit code.
             time.sleep(0.01)
         return int(state["ExitCode"] or 0), output
+
+    def exec_open(
+        self,
+        container_id: str,
+        command: Sequence[str],
+        *,
+        tty: bool = True,
+        columns: int = 80,
+        rows: int = 24,
+        environment: Sequence[tuple[str, str]] = (),
+    ) -> ExecStream:
+        own = self._owned(container_id)
+        if own is None:
+            raise ContainerNotFound(f"No such container: {container_id}")
+        return open_exec(
+            self._transport, own, command, tty=tty, columns=columns, rows=rows, environment=environment
+        )
 
     def _exec_output(self, exec_id: str, command: Sequence[str], deadline: float) -> str:
         late = EngineTimeout(f"{' '.join(command)!r} did not end in time.")

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import socket
+import ssl
 import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping
@@ -105,6 +106,27 @@ class Stream:
         """Wake a thread that is blocked in `chunks`: it then sees the end of the stream."""
         with contextlib.suppress(Exception):
             self._response.raw.shutdown()
+
+
+class Hijacked:
+    """A connection taken over from HTTP: bytes both ways. `first`: what came together with the answer's head."""
+
+    def __init__(self, response: requests.Response, where: str) -> None:
+        self._response = response
+        raw: Any = response.raw
+        reader = raw._fp.fp  # buffered: may hold the first bytes already
+        self.socket: socket.socket = reader.raw._sock
+        self.socket.setblocking(False)
+        try:
+            self.first = bytes(reader.read1(len(reader.peek(1)) or 1) or b"")
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self.first = b""
+        except OSError as error:
+            self.close()
+            raise EngineUnavailable(f"The engine at {where} went away: {error}") from error
+
+    def close(self) -> None:
+        self._response.close()
 
 
 class Transport:
@@ -210,6 +232,11 @@ class Transport:
             stream.close()
             raise EngineUnavailable(f"The connection to {self.url} was closed.")
         return stream
+
+    def hijack(self, path: str, body: Any, refusal: Refusal) -> Hijacked:
+        """POST, then the bare connection. It is the caller's alone, and to be closed."""
+        reply = self._send("POST", path, refusal, body=body, read_timeout=self._timeouts.read, stream=True)
+        return Hijacked(reply, self.url)
 
     def close(self) -> None:
         """End all streams, also those other threads are blocked in, and drop the connections."""

@@ -31,6 +31,8 @@ class World(ABC):
 
     engine: Engine
     stranger: Engine
+    engine_has_a_shell = True
+    """The fake's shell knows a few words only: clusters/engine/fake_exec.py."""
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
@@ -140,6 +142,8 @@ CREDENTIALS = ("puller", "pull-secret")
 
 
 class FakeWorld(World):
+    engine_has_a_shell = False
+
     def __init__(self, prefix: str) -> None:
         super().__init__(prefix)
         self.clock = FakeClock()
