@@ -12,7 +12,9 @@ ON_POSTGRES := $(BIN)/python scripts/with_postgres.py
 TYPED := base access telemetry vault clusters services console scripts manage.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo doctor lint security format test test-full
+N ?= 3
+
+.PHONY: help setup setup-dev run demo lab lab-down doctor lint security format test test-full
 
 help: ## List the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -28,6 +30,12 @@ run: ## Run Slipway on this machine; Ctrl-C stops it and leaves containers runni
 
 demo: ## Deploy the sample application into the running Slipway
 	@$(BIN)/python manage.py demo
+
+lab: setup-dev ## Hosts with an engine each on this machine (N=3), registered in the running Slipway
+	@$(BIN)/python -m bench.lab up $(N)
+
+lab-down: ## Remove the lab's hosts without a trace; also what killed tests left
+	@$(BIN)/python -m bench.lab down
 
 doctor: ## Say what is wrong with this machine and how to mend it
 	@$(PYTHON) -m console.doctor
