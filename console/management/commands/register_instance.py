@@ -31,10 +31,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, url: str, cluster: str, name: str, timeout: float, **options: Any) -> None:
         found = ContainerInstance.objects.filter(url=url).exclude(status="INACTIVE").first()
         if found is None:
-            given = {"attributes": _pairs(options["attribute"]), **_texts(options["tls_folder"])}
+            attributes, texts = _pairs(options["attribute"]), _texts(options["tls_folder"])
             try:
                 found = register_container_instance(
-                    system_caller("command line"), cluster=cluster, url=url, name=name, **given
+                    system_caller("command line"),
+                    cluster=cluster,
+                    url=url,
+                    name=name,
+                    attributes=attributes,
+                    **texts,
                 )
             except OperationError as error:
                 raise CommandError(_all_of(error)) from error
