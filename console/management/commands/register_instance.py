@@ -39,7 +39,9 @@ class Command(BaseCommand):
                     url=url,
                     name=name,
                     attributes=attributes,
-                    **texts,
+                    tls_ca=texts.get("tls_ca", ""),
+                    tls_certificate=texts.get("tls_certificate", ""),
+                    tls_key=texts.get("tls_key", ""),
                 )
             except OperationError as error:
                 raise CommandError(_all_of(error)) from error
