@@ -35,6 +35,10 @@ class Seen:
     removed: bool = False
 
 
+def health_of(state: ContainerState) -> Health:
+    return _HEALTH.get(state.health, Health.UNKNOWN)
+
+
 def load(task_id: str) -> Task:
     return (
         Task.objects.select_related(
@@ -102,7 +106,7 @@ def _container_facts(container: Mapping[str, Any], row: TaskContainer, seen: See
         pulled=name in seen.pulled or bool(row.runtime_id),
         observed=_observed(bool(row.runtime_id), state),
         exit_code=state.exit_code if state else row.exit_code,
-        health=_HEALTH.get(state.health, Health.UNKNOWN) if state else Health(row.health),
+        health=health_of(state) if state else Health(row.health),
         oom=(state.oom_killed if state else row.oom_killed),
         started_at=(state.started_at if state else None) or row.started_at,
         finished_at=(state.finished_at if state else None) or row.finished_at,
@@ -172,7 +176,7 @@ def _row_values(row: TaskContainer, state: ContainerState) -> dict[str, Any]:
     observed = _observed(True, state)
     return {
         "status": {"running": "RUNNING", "created": "CREATED"}.get(observed or "", "STOPPED"),
-        "health": _HEALTH.get(state.health, Health.UNKNOWN).value,
+        "health": health_of(state).value,
         "health_output": state.health_output[-_KEPT_OUTPUT:],
         "exit_code": state.exit_code if observed == "exited" else None,
         "oom_killed": state.oom_killed,

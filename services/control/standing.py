@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from clusters.engine.errors import EngineError
-from clusters.engine.port import LABEL_ROLE, LABEL_TASK_ARN, Engine, EngineEvent
+from clusters.engine.port import LABEL_ROLE, LABEL_TASK_ARN, ContainerState, Engine, EngineEvent
 from clusters.engines import engine_of
 from clusters.models import ContainerInstance
 from services.control import logs, observe
@@ -34,13 +34,13 @@ def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
         .exclude(status="STOPPED")
         .prefetch_related("containers")
     }
-    by_task: dict[str, dict[str, str]] = {}
+    by_task: dict[str, dict[str, ContainerState]] = {}
     removed = 0
     # Containers before the pause container whose namespaces they use.
     for state in sorted(states, key=lambda state: state.labels.get(LABEL_ROLE) == "pause"):
         arn = state.labels.get(LABEL_TASK_ARN, "")
         if arn in live:
-            by_task.setdefault(arn, {})[state.id] = state.status
+            by_task.setdefault(arn, {})[state.id] = state
         elif state.labels.get(LABEL_ROLE) in ("container", "pause"):
             log.warning("removing orphan %s: no live task %s", state.name, arn)
             engine.remove_container(state.id)
@@ -50,13 +50,15 @@ def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
     return len(differing), removed
 
 
-def _differs(task: Task, statuses: Mapping[str, str]) -> bool:
+def _differs(task: Task, states: Mapping[str, ContainerState]) -> bool:
+    """Also where only its health does: an engine tells a change of health once, and nobody may have listened."""
+    running = {key for key, state in states.items() if state.status == "running"}
     for row in task.containers.all():
-        if row.status == "RUNNING" and statuses.get(row.runtime_id) != "running":
+        if (row.status == "RUNNING") != (row.runtime_id in running):
             return True
-        if row.status != "RUNNING" and statuses.get(row.runtime_id) == "running":
+        if row.runtime_id in running and observe.health_of(states[row.runtime_id]).value != row.health:
             return True
-    if task.pause_id and statuses.get(task.pause_id) != "running":
+    if task.pause_id and task.pause_id not in running:
         return True
     return task.status != "RUNNING" or task.desired_status != "RUNNING"
 

@@ -161,6 +161,27 @@ def test_a_death_nobody_told_of_is_found_by_comparing(web: World) -> None:
     assert len(web.running()) == 3
 
 
+def test_health_nobody_heard_of_is_found_by_comparing(world: World) -> None:
+    """The engine tells a change of health once; a watcher that was down then must not leave a deployment waiting."""
+    check = {"command": ["CMD", "/bin/health"], "interval": 5, "retries": 2, "timeout": 2}
+    world.host().add_image("web:1", Behaviour(unhealthy_after=100))
+    world.register(healthCheck=check)
+    world.watching = False
+    world.create(count=2)
+    world.run(30)
+    assert world.service().waiting == "Waiting for 2 tasks to pass their health checks."
+    assert world.align() == (2, 0)
+    world.run(1)
+    assert world.deployment().status == "SUCCESSFUL"
+    first = {task.pk for task in world.tasks()}
+    world.run(120)
+    assert {task.pk for task in world.tasks()} == first
+    assert world.align() == (2, 0)
+    world.run(2)
+    assert {task.health for task in world.tasks() if task.pk in first} == {"UNHEALTHY"}
+    assert len(world.tasks()) == 4  # their replacements are on their way
+
+
 def test_a_container_without_a_live_task_is_removed_and_a_strangers_is_not(web: World) -> None:
     from clusters.engine.fake import FakeEngine
     from clusters.engine.port import ContainerSpec
