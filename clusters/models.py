@@ -91,6 +91,12 @@ class ContainerInstance(models.Model):
     attributes = models.JSONField(default=dict, blank=True)  # name -> value
     tags = models.JSONField(default=dict, blank=True)
 
+    # imagePullBehavior and the like: what of the installation's settings this instance has otherwise.
+    settings = models.JSONField(default=dict, blank=True)
+    # The watcher that follows it, and until when it may without saying so again.
+    watch_owner = models.CharField(max_length=64, blank=True)
+    watch_until = models.DateTimeField(null=True, blank=True)
+
     cpu_reserved = models.PositiveIntegerField(default=0)
     memory_reserved = models.PositiveIntegerField(default=0)
     running_tasks = models.PositiveIntegerField(default=0)
@@ -123,6 +129,46 @@ class ContainerInstance(models.Model):
     @property
     def availability_zone(self) -> str:
         return str(self.attributes.get("ecs.availability-zone", ""))
+
+
+class InstanceImage(models.Model):
+    """An image that tasks of an instance use, by the name or id it was asked for. The lease is that of the one
+    transfer that may bring it at a time.
+
+    Only what Slipway itself brought (PULLED, CARRIED) is ever cleaned up; FOUND was there before.
+    """
+
+    class Origin(models.TextChoices):
+        PULLED = "PULLED"  # from its registry
+        CARRIED = "CARRIED"  # from another instance
+        FOUND = "FOUND"
+
+    instance = models.ForeignKey(ContainerInstance, on_delete=models.CASCADE, related_name="images")
+    pin = models.CharField(max_length=500)
+    image_id = models.CharField(max_length=80, blank=True, db_index=True)  # empty until it is there
+    origin = models.CharField(max_length=10, choices=Origin.choices, blank=True)
+    size = models.BigIntegerField(default=0)  # bytes
+    brought_at = models.DateTimeField(null=True, blank=True)
+    used_at = models.DateTimeField(null=True, blank=True)  # last asked for by a task
+    source = models.ForeignKey(  # where it was carried from
+        ContainerInstance, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    progress = models.CharField(max_length=200, blank=True)  # of the transfer that goes on, in words
+    failures = models.PositiveIntegerField(default=0)  # attempts since the last success
+    error = models.TextField(blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    wake_at = models.DateTimeField(null=True, blank=True)
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["instance_id", "pin"]
+        constraints = [
+            models.UniqueConstraint(fields=["instance", "pin"], name="one_row_per_instance_and_image")
+        ]
+
+    def __str__(self) -> str:
+        return self.pin
 
 
 class HostPort(models.Model):

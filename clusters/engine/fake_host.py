@@ -18,19 +18,18 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from .errors import EngineError, EngineUnavailable, StartFailed
+from .fake_images import FakeImages
 from .fake_network import FakeNetwork
-from .fake_world import Behaviour, Call, Clock, FakeClock, Fault, Published, SystemClock, content_digest
+from .fake_world import Behaviour, Call, Clock, FakeClock, Fault, SystemClock
 from .port import (
     ContainerSpec,
     ContainerState,
     ContainerStatus,
     EngineEvent,
     HealthStatus,
-    ImageInfo,
     LogLine,
     PortBinding,
 )
-from .translate_state import split_reference
 
 _KEPT_EVENTS = 256  # as the real engine
 
@@ -82,7 +81,7 @@ class FakeContainer:
         )
 
 
-class FakeHost:
+class FakeHost(FakeImages):
     """Set it up with add_image, publish, occupy_port; trouble it with fail, go_down, restart, end_container."""
 
     def __init__(
@@ -94,23 +93,18 @@ class FakeHost:
         memory: int = 8192,
         any_image: bool = False,
     ) -> None:
-        self.clock: Clock = clock or SystemClock()
+        super().__init__(clock or SystemClock(), any_image=any_image)
         self.name = name
         self.cpu = cpu
         self.memory = memory
-        self.any_image = any_image  # every reference is there, and behaves as Behaviour() unless told
         self.reachable = True
-        self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
         self.containers: dict[str, FakeContainer] = {}
-        self.images: dict[str, ImageInfo] = {}
-        self.registry: dict[str, Published] = {}
         self.network = FakeNetwork()
         self.volumes: dict[str, dict[str, str]] = {}
         self.history: deque[tuple[int, EngineEvent]] = deque(maxlen=_KEPT_EVENTS)
         self.calls: deque[Call] = deque(maxlen=100_000)
         self.choose_behaviour: Callable[[ContainerSpec], Behaviour | None] | None = None
-        self._behaviours: dict[str, Behaviour] = {}
         self._faults: list[Fault] = []
         self._due: list[tuple[datetime, int, str, str, int]] = []
         self._counter = itertools.count(1)
@@ -119,59 +113,6 @@ class FakeHost:
             self.clock.listen(self.settle)
 
     # setting it up ---------------------------------------------------------------------------
-
-    def add_image(
-        self,
-        reference: str,
-        behaviour: Behaviour | None = None,
-        *,
-        from_registry: bool = False,
-        published: Published | None = None,
-    ) -> ImageInfo:
-        """Have the image on the host. `from_registry`: with a repo digest, as after a pull (of `published`)."""
-        repository, tag = split_reference(reference)
-        key = f"{repository}:{tag}"
-        what = published.tag + published.content if published is not None and published.tag else key
-        with self.lock:
-            image_id = content_digest("image", what)
-            digests = (f"{repository}@{content_digest('manifest', what)}",) if from_registry else ()
-            info = ImageInfo(
-                image_id, digests[0] if digests else image_id, digests, 2_000_000, self.clock.now()
-            )
-            self._keep_untagged(key, info)
-            self.images[key] = info
-            if behaviour is not None or key not in self._behaviours:
-                self._behaviours[key] = behaviour or Behaviour()
-            return info
-
-    def publish(
-        self,
-        reference: str,
-        behaviour: Behaviour | None = None,
-        *,
-        auth: tuple[str, str] | None = None,
-        error: EngineError | None = None,
-        content: str = "",
-    ) -> None:
-        """Put an image into the registry, to be pulled; with `auth` only with those credentials,
-        with `error` never. Another `content` under the same tag moves the tag to another digest; both digests can
-        be pulled."""
-        repository, tag = split_reference(reference)
-        key = f"{repository}:{tag}"
-        published = Published(behaviour or Behaviour(), auth, error, key, content)
-        self.registry[key] = published
-        self.registry[f"{repository}:{content_digest('manifest', key + content)}"] = published
-
-    def _keep_untagged(self, key: str, new: ImageInfo) -> None:
-        """What the tag named before stays, reachable by digest and id."""
-        old = self.images.get(key)
-        if old is not None and old.id != new.id:
-            self.images[old.id] = old
-            self._behaviours[old.id] = self._behaviours.pop(key, Behaviour())
-
-    def behave(self, reference: str, behaviour: Behaviour) -> None:
-        """Containers of this image created from now on behave so."""
-        self._behaviours[":".join(split_reference(reference))] = behaviour
 
     def occupy_port(self, port: int, protocol: str = "tcp") -> None:
         """Something else on the host listens there."""
@@ -281,22 +222,8 @@ class FakeHost:
         beginning = [one for one in self.containers.values() if id_or_name and one.id.startswith(id_or_name)]
         return beginning[0] if len(beginning) == 1 else None
 
-    def find_image(self, reference: str) -> tuple[str, ImageInfo] | None:
-        """(key, image) by reference, digest reference or id."""
-        repository, tag = split_reference(reference)
-        key = f"{repository}:{tag}"
-        if key in self.images:
-            return key, self.images[key]
-        for known, info in self.images.items():
-            if reference in (info.id, info.id.removeprefix("sha256:"), *info.repo_digests):
-                return known, info
-        if self.any_image and not tag.startswith("sha256:") and repository != "sha256":
-            return key, self.add_image(reference)
-        return None
-
-    def behaviour_of(self, key: str, spec: ContainerSpec) -> Behaviour:
-        chosen = self.choose_behaviour(spec) if self.choose_behaviour else None
-        return chosen or self._behaviours.get(key) or Behaviour()
+    def _uses(self, image_id: str) -> bool:
+        return any(container.image_id == image_id for container in self.containers.values())
 
     def new_id(self, kind: str) -> str:
         return self.hex_of(kind, str(next(self._counter)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from .errors import ImageNotFound, InvalidRequest, PullDenied, PullFailed
+from .errors import EngineUnavailable, ImageNotFound, InvalidRequest, PullDenied, PullFailed
 from .fake_client import FakeClient, operation
 from .fake_world import Published
 from .port import LABEL_INSTALLATION, ImageInfo, NetworkSpec, NetworkState, PullProgress
@@ -40,6 +41,35 @@ class FakeObjects(FakeClient):
         if not is_reference(reference):
             raise InvalidRequest("invalid reference format")
         return self.host.add_image(reference)
+
+    @operation
+    def save_image(self, image_id: str) -> Iterator[bytes]:
+        with self.host.lock:
+            found = self.host.find_image(image_id)
+            if found is None:
+                raise ImageNotFound(f"No such image: {image_id}")
+            return self._saving(self.host.archive_of(*found))
+
+    @operation
+    def load_image(self, archive: Iterable[bytes]) -> None:
+        self.host.load(b"".join(archive))
+
+    @operation
+    def list_images(self) -> Sequence[ImageInfo]:
+        with self.host.lock:
+            return [replace(info, digest=info.id) for info in self.host.by_id().values()]
+
+    @operation
+    def images_in_use(self) -> Collection[str]:
+        with self.host.lock:
+            return {container.image_id for container in self.host.containers.values()}
+
+    @operation
+    def remove_image(self, reference: str) -> None:
+        with self.host.lock:
+            found = self.host.find_image(reference)
+            if found is not None:
+                self.host.remove_image(reference, found[1].id)
 
     # networks and volumes -------------------------------------------------------------------
 
@@ -102,6 +132,12 @@ class FakeObjects(FakeClient):
             if any(mount.kind == "volume" and mount.source == name for mount in mounts):
                 raise InvalidRequest(f"remove {name}: volume is in use")
             del host.volumes[name]
+
+    def _saving(self, archive: bytes) -> Iterator[bytes]:
+        for piece in (archive[:16], archive[16:]):
+            if not self.host.reachable:
+                raise EngineUnavailable(f"The engine {self.host.name} did not answer.")
+            yield piece
 
     def _pulling(self, reference: str, published: Published | None) -> Iterator[PullProgress]:
         size = 2_000_000

@@ -9,7 +9,7 @@ the engine did not answer; its state is *unknown*, never "gone") or a permanent 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -180,6 +180,7 @@ class ImageInfo:
     repo_digests: tuple[str, ...]
     size: int  # bytes
     created_at: datetime | None = None
+    tags: tuple[str, ...] = ()  # "repository:tag", every name it has
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +350,31 @@ class Engine(Protocol):
 
     def import_image(self, tar: bytes, reference: str, changes: Sequence[str] = ()) -> ImageInfo:
         """`docker import` of a root file system tar."""
+        ...
+
+    def save_image(self, image_id: str) -> Iterator[bytes]:
+        """The image as `docker save` writes it, in pieces as they come. Asked for by id it carries no names. Raises
+        ImageNotFound at once."""
+        ...
+
+    def load_image(self, archive: Iterable[bytes]) -> None:
+        """`docker load` of what `save_image` yields, taken piece by piece: neither side ever holds the whole. What is
+        there already is success. Raises InvalidRequest for what is no archive, PullFailed (retryable) for one that
+        ends too soon; what `archive` itself raises comes through."""
+        ...
+
+    def list_images(self) -> Sequence[ImageInfo]:
+        """All images that have a name or are no mere layers of others: whoever brought them. `digest` is the id."""
+        ...
+
+    def images_in_use(self) -> Collection[str]:
+        """The ids of images that any container, running or not, of anybody's is made from."""
+        ...
+
+    def remove_image(self, reference: str) -> None:
+        """Remove this name (`repo:tag`, `repo@digest`) or, by id, an image that has at most one; the image goes with
+        its last name. Not there is success; one that a container is made from, or that is asked for by id and has
+        several names, is refused (InvalidRequest). Never forced."""
         ...
 
     # networks and volumes -------------------------------------------------------------------

@@ -102,3 +102,15 @@ def pull_refusal(status: int, message: str) -> EngineError:
     if status == 400:
         return InvalidRequest(message)
     return PullFailed(message)
+
+
+def load_refusal(status: int, message: str) -> EngineError:
+    """POST /images/load; `status` is 0 where the words came inside the stream."""
+    if "unexpected EOF" in message or _PASSING.search(message):
+        return PullFailed(message)
+    return InvalidRequest(message) if status == 0 else general_refusal(status, message)
+
+
+def remove_image_refusal(status: int, message: str) -> EngineError:
+    """DELETE /images/<reference>: a conflict is a container that is made from it, or another name."""
+    return InvalidRequest(message) if status == 409 else image_refusal(status, message)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from .errors import EngineUnavailable, ImageNotFound, PullFailed
 from .port import ImageInfo, PullProgress
-from .refusals import image_refusal, pull_refusal
-from .translate_state import image_info, split_reference
+from .refusals import image_refusal, load_refusal, pull_refusal, remove_image_refusal
+from .translate_state import image_info, image_summary, split_reference
 from .transport import Stream, Transport, segment
 
 # A registry may be slow, and unpacking a large layer is silent.
 _PULL_SILENCE = 300.0
 _IMPORT_TIMEOUT = 600.0
+# An engine writes all layers down before it sends the first, and unpacks them after it took the last.
+_SAVE_SILENCE = 600.0
 
 
 class ImageCalls:
@@ -58,6 +61,54 @@ class ImageCalls:
             raise ImageNotFound(f"{reference} was imported, but the engine does not have it.")
         return found
 
+    def save_image(self, image_id: str) -> Iterator[bytes]:
+        # Asked for what it does not have, the engine speaks of its own files.
+        if self.image(image_id) is None:
+            raise ImageNotFound(f"No such image: {image_id}")
+        stream = self._transport.stream(
+            "GET",
+            f"/images/{_path(image_id)}/get",
+            read_timeout=_SAVE_SILENCE,
+            refusal=image_refusal,
+        )
+        return stream.chunks()
+
+    def load_image(self, archive: Iterable[bytes]) -> None:
+        stream = self._transport.stream(
+            "POST",
+            "/images/load",
+            params={"quiet": "1"},
+            data=archive,
+            headers={"Content-Type": "application/x-tar"},
+            read_timeout=_SAVE_SILENCE,
+            refusal=load_refusal,
+        )
+        try:
+            for line in stream.lines():
+                item = json.loads(line)
+                if "error" in item:
+                    raise load_refusal(0, _told(item))
+        except ValueError as error:
+            raise PullFailed(f"The load broke off: {error}") from error
+        finally:
+            stream.close()
+
+    def list_images(self) -> Sequence[ImageInfo]:
+        return [image_summary(raw) for raw in self._transport.call("GET", "/images/json")]
+
+    def images_in_use(self) -> Collection[str]:
+        raw = self._transport.call("GET", "/containers/json", params={"all": "1"})
+        return {str(item["ImageID"]) for item in raw}
+
+    def remove_image(self, reference: str) -> None:
+        with contextlib.suppress(ImageNotFound):
+            self._transport.call("DELETE", f"/images/{_path(reference)}", refusal=remove_image_refusal)
+
+
+def _told(item: dict[str, Any]) -> str:
+    """Of a failure within an answer, after a 200."""
+    return str((item.get("errorDetail") or {}).get("message") or item["error"])
+
 
 def _path(reference: str) -> str:
     """A reference as a path: its slashes stay, the rest is quoted."""
@@ -78,7 +129,7 @@ def _progress(stream: Stream) -> Iterator[PullProgress]:
         for line in stream.lines():
             item: dict[str, Any] = json.loads(line)
             if "error" in item:
-                raise pull_refusal(0, str((item.get("errorDetail") or {}).get("message") or item["error"]))
+                raise pull_refusal(0, _told(item))
             _count(layers, item)
             yield PullProgress(
                 status=str(item.get("status") or ""),

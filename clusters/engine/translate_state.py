@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast, get_args
 
@@ -149,7 +149,25 @@ def image_info(raw: Mapping[str, Any], reference: str) -> ImageInfo:
         repo_digests=digests,
         size=int(raw.get("Size") or 0),
         created_at=parse_time(raw.get("Created")),
+        tags=_names(raw.get("RepoTags")),
     )
+
+
+def image_summary(raw: Mapping[str, Any]) -> ImageInfo:
+    """From one item of GET /images/json."""
+    return ImageInfo(
+        id=raw["Id"],
+        digest=raw["Id"],
+        repo_digests=_names(raw.get("RepoDigests")),
+        size=int(raw.get("Size") or 0),
+        created_at=datetime.fromtimestamp(int(raw.get("Created") or 0), UTC),
+        tags=_names(raw.get("RepoTags")),
+    )
+
+
+def _names(raw: Sequence[str] | None) -> tuple[str, ...]:
+    """Without the placeholders that engines before 24 put where there is no name."""
+    return tuple(name for name in raw or () if "<none>" not in name)
 
 
 def split_reference(reference: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ import socket
 import ssl
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -179,7 +179,7 @@ class Transport:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
-        data: bytes | None = None,
+        data: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         read_timeout: float | None = None,
         refusal: Refusal = general_refusal,
@@ -209,17 +209,20 @@ class Transport:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
+        data: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         read_timeout: float | None = None,
         refusal: Refusal = general_refusal,
     ) -> Stream:
-        """One request, with its answer's body still to read. No `read_timeout`: wait for ever."""
+        """One request, with its answer's body still to read. No `read_timeout`: wait for ever. `data` that is an
+        iterable is sent piece by piece as it comes."""
         reply = self._send(
             method,
             path,
             refusal,
             params=params,
             body=body,
+            data=data,
             headers=headers,
             read_timeout=read_timeout,
             stream=True,
@@ -257,7 +260,7 @@ class Transport:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
-        data: bytes | None = None,
+        data: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
         read_timeout: float | None,
         stream: bool = False,
@@ -269,6 +272,8 @@ class Transport:
         if body is not None:
             data = json.dumps(body).encode()
             all_headers["Content-Type"] = "application/json"
+        if data is not None and not isinstance(data, bytes):
+            data = iter(data)  # a list would be taken for the fields of a form
         with _network_errors(self.url):
             reply = client.request(
                 method,

@@ -8,16 +8,21 @@ started again in its place takes back at once what its predecessor held.
 from __future__ import annotations
 
 import hashlib
+import logging
 import socket
+import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import models
+from django.db import DatabaseError, connection, models
 from django.db.models import Q
 
 from base import clock
+
+log = logging.getLogger(__name__)
 
 LEASE = 20.0  # seconds; longer work renews
 
@@ -72,3 +77,26 @@ def drop(model: type[models.Model], key: object, owner: str) -> None:
     model._default_manager.filter(pk=key, lease_owner=owner).update(
         lease_owner="", lease_until=None, wake_at=clock.now() + timedelta(seconds=2)
     )
+
+
+@contextmanager
+def kept(model: type[models.Model], key: object, owner: str, seconds: float = LEASE) -> Iterator[None]:
+    """Renew the lease from a thread of its own while the block waits for something that is silent for long."""
+    done = threading.Event()
+
+    def renewing() -> None:
+        while not done.wait(seconds / 3):
+            try:
+                renew(model, key, owner, seconds)
+            except DatabaseError as error:
+                log.warning("the lease of %s %s was not renewed: %s", model.__name__, key, error)
+            finally:
+                connection.close()
+
+    thread = threading.Thread(target=renewing, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -30,7 +30,7 @@ from clusters.engine.port import (
     NetworkSpec,
     PullProgress,
 )
-from services.control import images, initialization, logs, specs
+from services.control import images, initialization, logs, specs, supply
 from services.control.observe import Seen
 from services.models import Task, TaskContainer
 
@@ -58,44 +58,72 @@ def pull(task: Task, engine: Engine, seen: Seen, names: Iterable[str]) -> None:
     """Bring the images onto the engine, telling how far it is."""
     assert task.instance is not None
     for row in (row for row in task.containers.all() if row.name in set(names)):
-        pin = _pin(task, row)
-        if _seen_images.get((task.instance.url, pin), 0) > time.monotonic():
+        if _seen_images.get((task.instance.url, _pin(task, row)), 0) > time.monotonic():
             seen.pulled.add(row.name)
             continue
         try:
-            if engine.image(pin) is None:
-                _pull_one(task, engine, row, pin)
-            image_is_at_hand(task.instance.url, pin)
+            _provide(task, engine, row)
             seen.pulled.add(row.name)
-        except EngineRetryable:
-            raise
         except initialization.CannotInitialize as error:
             seen.resource_error = str(error)
             return
+        except supply.Failing as error:
+            if error.attempts < supply.MOST_ATTEMPTS:
+                _say(task, f"{row.name}: {error}, {error.attempts} of {supply.MOST_ATTEMPTS} attempts failed")
+                raise
+            seen.pull_errors[row.name] = f"{row.image}: {error} ({error.attempts} attempts)"
+        except EngineRetryable:
+            raise
         except EngineError as error:
             seen.pull_errors[row.name] = f"{row.image}: {error}"
 
 
-def _pull_one(task: Task, engine: Engine, row: TaskContainer, pin: str) -> None:
-    if pin.startswith("sha256:"):
-        raise ImageNotFound(
-            f"it was built on another instance (image id {pin[7:19]}) and is in no registry; "
-            f"{task.instance} does not have it"
-        )
-    now = clock.now()
-    Task.objects.filter(pk=task.pk, pull_started_at=None).update(pull_started_at=now)
-    task.pull_started_at = task.pull_started_at or now
-    told = 0.0
-    for step in engine.pull(pin, initialization.task_login(task, row.name)):
-        if time.monotonic() - told >= 1:
-            told = time.monotonic()
-            _tell_progress(task, row, step)
-    Task.objects.filter(pk=task.pk).update(pull_stopped_at=clock.now(), pull_progress="")
+def _provide(task: Task, engine: Engine, row: TaskContainer) -> str:
+    """Have the container's image on the engine; answers what to create it from."""
+    assert task.instance is not None
+    telling = _Telling(task, row)
+    order = supply.Order(
+        task.instance, engine, login=lambda: initialization.task_login(task, row.name), tell=telling
+    )
+    asked = _pin(task, row)
+    try:
+        pin = supply.provide(order, asked, row.image)
+    except supply.BeingBrought as error:
+        _say(task, f"{row.name}: {error}")
+        raise
+    if pin != asked:
+        task.images = {**task.images, row.name: images.pin(row.image, pin)}
+        Task.objects.filter(pk=task.pk).update(images=task.images)
+    telling.done()
+    image_is_at_hand(task.instance.url, pin)
+    return pin
 
 
-def _tell_progress(task: Task, row: TaskContainer, step: PullProgress) -> None:
-    share = f"{100 * step.done // step.total} %" if step.total else step.status
-    Task.objects.filter(pk=task.pk).update(pull_progress=f"{row.name}: {share}")
+class _Telling:
+    """Writes down when a task's images began to come, and, once a second, how far they are."""
+
+    def __init__(self, task: Task, row: TaskContainer) -> None:
+        self._task, self._row = task, row
+        self._told: float | None = None
+
+    def __call__(self, step: PullProgress) -> None:
+        if self._told is None and self._task.pull_started_at is None:
+            self._task.pull_started_at = clock.now()
+            Task.objects.filter(pk=self._task.pk, pull_started_at=None).update(
+                pull_started_at=self._task.pull_started_at
+            )
+        if self._told is None or time.monotonic() - self._told >= 1:
+            self._told = time.monotonic()
+            _say(self._task, f"{self._row.name}: {supply.words(step)}")
+
+    def done(self) -> None:
+        if self._told is not None or self._task.pull_progress:
+            Task.objects.filter(pk=self._task.pk).update(pull_stopped_at=clock.now(), pull_progress="")
+
+
+def _say(task: Task, progress: str) -> None:
+    task.pull_progress = progress[:200]
+    Task.objects.filter(pk=task.pk).update(pull_progress=task.pull_progress)
     live.publish(f"task:{task.id}")
 
 
@@ -182,7 +210,7 @@ def _start_one(task: Task, engine: Engine, seen: Seen, row: TaskContainer, spec:
                 # It was there when we last looked, and somebody removed it since.
                 assert task.instance is not None
                 _seen_images.pop((task.instance.url, spec.image), None)
-                _pull_one(task, engine, row, spec.image)
+                _provide(task, engine, row)
                 container_id = _create(engine, spec)
             row.runtime_id = container_id
         engine.start_container(container_id)

@@ -1,30 +1,17 @@
 """Which image a revision runs: resolved once, to a digest, so that all its tasks run the same one.
 
-An image that came from a registry is looked up there again (its tag may have moved) and pinned to its digest; where
-the registry does not answer, what the engine has is used. An image that was built or loaded on the engine has no
-registry to ask, and is pinned to its id.
+An image that came from a registry is looked up there again (its tag may have moved) and pinned to its digest; one that
+was built or loaded on an engine has no registry to ask, and is pinned to its id. `supply` brings them where they run.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from typing import Any
 
-from clusters.engine.errors import EngineError, EngineUnavailable, ImageNotFound
-from clusters.engine.port import Engine, ImageInfo, PullProgress
+from clusters.engine.port import Engine, ImageInfo
 from services.models import TaskDefinition
 
-log = logging.getLogger(__name__)
-
 Pins = dict[str, dict[str, str]]  # container name -> {"image", "digest", "pin"}
-Progress = Callable[[str, PullProgress], None]
-Login = tuple[str, str]  # user name, password
-LoginOf = Callable[[str], Login | None]
-
-
-def _no_login(container: str) -> Login | None:
-    return None
 
 
 def references(definition: TaskDefinition) -> dict[str, str]:
@@ -51,48 +38,7 @@ def resolve_at_hand(definition: TaskDefinition, engine: Engine) -> Pins | None:
     return pins
 
 
-def resolve(
-    definition: TaskDefinition, engine: Engine, progress: Progress, login: LoginOf = _no_login
-) -> Pins:
-    """The pins, pulling what is not at hand. `login`: of a container, by its name. Raises the engine's errors, and
-    those of `login`."""
-    done: dict[tuple[str, Login | None], str] = {}
-    pins: Pins = {}
-    for name, reference in references(definition).items():
-        auth = None if is_pinned(reference) else login(name)
-        if (reference, auth) not in done:
-            done[reference, auth] = _resolve_one(reference, engine, progress, auth)
-        pins[name] = pin(reference, done[reference, auth])
-    return pins
-
-
-def _resolve_one(reference: str, engine: Engine, progress: Progress, auth: Login | None) -> str:
-    if is_pinned(reference):
-        return reference
-    before = engine.image(reference)
-    if before is not None and not before.repo_digests:
-        return before.id
-    try:
-        pull(reference, engine, progress, auth)
-    except EngineUnavailable:
-        raise
-    except EngineError as error:
-        if before is None:
-            raise
-        log.warning("%s: the registry was not reached, running what the engine has: %s", reference, error)
-        return _pinned_reference(reference, before)
-    after = engine.image(reference)
-    if after is None:
-        raise ImageNotFound(f"{reference} was pulled, but the engine does not have it")
-    return _pinned_reference(reference, after)
-
-
-def pull(reference: str, engine: Engine, progress: Progress, auth: Login | None = None) -> None:
-    for step in engine.pull(reference, auth):
-        progress(reference, step)
-
-
-def _pinned_reference(reference: str, image: ImageInfo) -> str:
+def pinned_reference(reference: str, image: ImageInfo) -> str:
     """name@sha256:…, which any engine can pull; the image's id where there is no such name."""
     name = repository(reference)
     for digest in image.repo_digests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from datetime import datetime, timedelta
 
@@ -13,9 +14,9 @@ from clusters.engine.port import PullProgress
 from clusters.engines import engine_of
 from clusters.models import ContainerInstance
 from services import wakeup
-from services.control import effects, images, initialization, snapshot
+from services.control import effects, images, initialization, snapshot, supply
 from services.control.apply import Outdated, apply
-from services.control.claim import again, claim, drop, release, renew
+from services.control.claim import again, claim, drop, kept, release
 from services.models import Deployment, Service, ServiceRevision
 from services.rollout import service_topics
 from services.scheduler.model import SetDeployment
@@ -124,6 +125,8 @@ def _pinned(
     Deployment.objects.filter(pk=deployment.pk).update(images_resolved=True, image_error="")
     for item in pins.values():
         effects.image_is_at_hand(instance.url, item["pin"])
+        if item["pin"].startswith("sha256:"):
+            supply.note_local(instance, item["pin"])
 
 
 def resolve_images(deployment_id: str) -> None:
@@ -154,18 +157,25 @@ def _resolve(deployment_id: str, owner: str) -> None:
         if clock.now() - told < timedelta(seconds=2):
             return
         told = clock.now()
-        renew(Deployment, deployment_id, owner)
-        share = f" {100 * step.done // step.total} %" if step.total else ""
-        Service.objects.filter(pk=service.pk).update(
-            waiting=f"Pulling {reference}:{share or ' ' + step.status}."
-        )
+        Service.objects.filter(pk=service.pk).update(waiting=f"Pulling {reference}: {supply.words(step)}.")
         live.publish(*service_topics(service))
 
-    def login(container: str) -> images.Login | None:
-        return initialization.deployment_login(revision.task_definition, container, deployment_id)
+    def order(container: str) -> supply.Order:
+        reference = images.references(revision.task_definition)[container]
+        login = functools.cache(
+            lambda: initialization.deployment_login(revision.task_definition, container, deployment_id)
+        )
+        return supply.Order(
+            instance, engine_of(instance), login=login, tell=functools.partial(progress, reference)
+        )
 
     try:
-        pins = images.resolve(revision.task_definition, engine_of(instance), progress, login)
+        with kept(Deployment, deployment_id, owner):
+            pins = supply.resolve(revision.task_definition, order)
+    except supply.BeingBrought as error:
+        Deployment.objects.filter(pk=deployment.pk).update(
+            wake_at=clock.now() + timedelta(seconds=error.retry_after)
+        )
     except initialization.CannotInitialize as error:
         _not_resolved(deployment, f"ResourceInitializationError: {error}", permanent=True)
     except EngineRetryable as error:

@@ -15,7 +15,7 @@ from .world import World
 
 _MODULES = tuple(
     f"{__package__}.cases_{topic}"
-    for topic in ("containers", "exec", "health", "networks", "images", "streams", "faults")
+    for topic in ("containers", "exec", "health", "networks", "images", "archives", "streams", "faults")
 )
 # Before they are imported: failed assertions in the cases are then explained as in test modules.
 pytest.register_assert_rewrite(*_MODULES)

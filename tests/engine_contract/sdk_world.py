@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -43,6 +44,11 @@ class SdkWorld(World):
 
     def published(self, image: str, *, closed: bool = False) -> str:
         return self._registries[closed].publish(images.IMAGES[image], self.name(), "v1")
+
+    def tagged(self, image_id: str) -> str:
+        reference = f"slipway-lab/also:{self.name().lower()}"
+        subprocess.run(["docker", "--host", self.url, "tag", image_id, reference], check=True)
+        return reference
 
     def unknown_reference(self) -> str:
         return f"{self._registries[False].host}/unknown:v1"

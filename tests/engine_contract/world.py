@@ -109,6 +109,10 @@ class World(ABC):
         """A reference to pull; `closed`: with CREDENTIALS only."""
 
     @abstractmethod
+    def tagged(self, image_id: str) -> str:
+        """A further name that somebody gave this image."""
+
+    @abstractmethod
     def unknown_reference(self) -> str:
         """In a registry that answers, but has no such image."""
 
@@ -164,6 +168,12 @@ class FakeWorld(World):
         reference = f"registry.test:5000/{self.name()}:v1"
         self.host.publish(reference, images.IMAGES[image].behaviour, auth=CREDENTIALS if closed else None)
         return reference
+
+    def tagged(self, image_id: str) -> str:
+        key = f"slipway-lab/also:{self.name().lower()}"
+        info = self.host.by_id()[image_id]
+        self.host.images[key] = replace(info, tags=(key,), repo_digests=())
+        return key
 
     def unknown_reference(self) -> str:
         return "registry.test:5000/unknown:v1"

@@ -187,17 +187,6 @@ def test_a_local_image_is_found_on_whichever_instance_has_it(world: World) -> No
     assert world.deployment().image_failures == 0
 
 
-def test_a_local_image_that_an_instance_lacks_is_a_failure_that_says_so(world: World) -> None:
-    world.host("one", "local:1", cpu=128)
-    world.host("two", cpu=128)
-    world.register(image="local:1", cpu=128)
-    world.create(count=2)
-    world.run(10)
-    reasons = {task.stopped_reason for task in world.tasks(status="STOPPED")}
-    assert all("is in no registry" in reason for reason in reasons), reasons
-    assert reasons
-
-
 def test_the_pins_are_written_once(web: World) -> None:
     row = ServiceRevision.objects.get(pk=web.deployment().target_id)
     before = row.images
