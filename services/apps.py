@@ -14,6 +14,7 @@ class ServicesConfig(AppConfig):
             definitions,
             log_queries,
             operations,
+            protection,
             queries,
             tagging,
             task_operations,

@@ -5,6 +5,8 @@ Names and states are ECS's own. Nested documents keep their AWS form (camelCase)
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -97,6 +99,8 @@ class Service(models.Model):
     pending_count = models.PositiveIntegerField(default=0)
     steady_since = models.DateTimeField(null=True, blank=True)
     waiting = models.TextField(blank=True)  # what it waits for, in words
+    # How often the protection of its tasks was set: a plan made before is not applied.
+    protections = models.PositiveIntegerField(default=0)
 
     wake_at = models.DateTimeField(null=True, blank=True, db_index=True)
     lease_owner = models.CharField(max_length=64, blank=True)
@@ -248,6 +252,9 @@ class Task(models.Model):
     # Its end counts for circuit breaker and throttle: not caused by an engine, a host, a user or a scale-in.
     failed = models.BooleanField(default=False)
 
+    # Until then scale-in, deployments and drain leave it alone; past or None: it is not protected.
+    protected_until = models.DateTimeField(null=True, blank=True)
+
     cpu = models.PositiveIntegerField(default=0)
     memory = models.PositiveIntegerField(default=0)
     address = models.CharField(max_length=100, blank=True)  # the task's own address (awsvpc)
@@ -279,6 +286,13 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return self.id
+
+    def is_protected(self, now: datetime) -> bool:
+        return (
+            self.protected_until is not None
+            and self.protected_until > now
+            and self.desired_status == "RUNNING"
+        )
 
 
 class TaskContainer(models.Model):

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from base import clock
 from console.web.page import caller, may, page
 from console.web.parts import Crumb, LogSource, May, Tone
 from console.web.places import to_task
@@ -110,6 +111,18 @@ class TaskPage:
         if not ending and self.task.desired_status == "STOPPED":
             ending = _("It is stopping already.")
         return may(self.request, "ecs:StopTask", self.task.arn, owners, ending)
+
+    @cached_property
+    def protected(self) -> bool:
+        return self.task.is_protected(clock.now())
+
+    @cached_property
+    def may_protect(self) -> May:
+        """Of tasks of services only: nothing else stops the others."""
+        if self.task.service is None:
+            return may(self.request, "", "", reason=_("Only tasks of services can be protected."))
+        ending = "" if self.task.desired_status == "RUNNING" else _("It is stopping or has stopped.")
+        return may(self.request, "ecs:UpdateTaskProtection", self.task.arn, [self.task.service.arn], ending)
 
     @property
     def sentence(self) -> SafeString:

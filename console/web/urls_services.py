@@ -14,6 +14,7 @@ from console.web import (
     service_actions,
     service_new,
     task,
+    task_protection,
 )
 
 _SERVICE = "clusters/<str:cluster>/services/<str:service>"
@@ -31,6 +32,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_SERVICE}/log.json", logs.of_service, name="service-log"),
     path(f"{_TASK}/", task.show, name="task"),
     path(f"{_TASK}/stop/", task.stop, name="task-stop"),
+    path(f"{_TASK}/protection/", task_protection.protect, name="task-protection"),
     path(f"{_TASK}/log.json", logs.of_task, name="task-log"),
     path("task-definitions/", definitions.families, name="task-definitions"),
     path("register-task-definition/", register.show, name="task-definition-new"),

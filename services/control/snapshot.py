@@ -9,6 +9,7 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Max
 
+from base import clock
 from clusters.models import ContainerInstance, HostPort
 from services import events
 from services.control.driver import checks_health
@@ -20,7 +21,7 @@ _MOST_FAILURES = 300  # beyond the breaker's highest threshold
 # Of a task; the rest of its row (overrides, tags, pins) is costly to read for thousands.
 _TASK_FIELDS = (
     *("revision", "deployment", "instance", "status", "desired_status", "deployment_health"),
-    *("created_at", "started_at", "healthy_at"),
+    *("created_at", "started_at", "healthy_at", "protected_until"),
 )
 
 
@@ -46,7 +47,8 @@ def snapshot(service: Service) -> model.Snapshot:
     """Everything the scheduler is to know of this service now."""
     deployment = service.deployment
     live = Task.objects.filter(service=service).exclude(status="STOPPED").only(*_TASK_FIELDS)
-    tasks = tuple(_task(row) for row in live)
+    now = clock.now()
+    tasks = tuple(_task(row, now) for row in live)
     effective = deployment.effective if deployment is not None else service.completed_revision
     configuration = (
         deployment.configuration if deployment is not None else None
@@ -85,6 +87,7 @@ def fingerprint(service: Service) -> tuple[object, ...]:
         deployment.status if deployment is not None else None,
         service.completed_revision_id,
         repr(service.deployment_configuration),
+        service.protections,
     )
 
 
@@ -114,7 +117,7 @@ def _deployment(row: Deployment) -> model.Deployment:
     )
 
 
-def _task(row: Task) -> model.Task:
+def _task(row: Task, now: datetime) -> model.Task:
     return model.Task(
         id=row.id,
         revision=row.revision_id or "",
@@ -126,6 +129,8 @@ def _task(row: Task) -> model.Task:
         created_at=row.created_at,
         started_at=row.started_at,
         healthy_at=row.healthy_at,
+        protected=row.is_protected(now),
+        protected_until=row.protected_until,
     )
 
 

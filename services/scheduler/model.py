@@ -126,7 +126,8 @@ class Task:
     created_at: datetime
     started_at: datetime | None = None  # when it reached RUNNING
     healthy_at: datetime | None = None  # when it first counted as healthy: a persisted fact
-    protected: bool = False
+    protected: bool = False  # by the user, from scale-in, deployments and drain, at the time of the snapshot
+    protected_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

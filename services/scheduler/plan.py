@@ -94,6 +94,7 @@ def _wake_at(snapshot: Snapshot, census: Census, outcome: Outcome, now: datetime
     if outcome.unplaced:
         # Instances' free room is not only this service's doing.
         times.append(now + seconds(snapshot.timing.placement_retry))
+    times += [t.protected_until for t in census.active if t.protected and t.protected_until is not None]
     return min(times, default=None)
 
 

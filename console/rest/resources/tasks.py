@@ -8,7 +8,7 @@ from django.db.models import prefetch_related_objects
 
 from console.rest.actions import Action, Endpoint, Filter, Lines, Listing
 from console.rest.shapes.common import Shape, Tags
-from console.rest.shapes.tasks import LinesShape, RunShape, TaskShape
+from console.rest.shapes.tasks import LinesShape, ProtectionShape, RunShape, TaskShape
 from services.scheduler.model import Status
 from services.task_operations import RunResult
 
@@ -63,6 +63,20 @@ ENDPOINTS = [
     Endpoint(_TASK, _TASKS, GET=Action("describe_task", TaskShape)),
     Endpoint(f"{_TASK}/logs", _TASKS, GET=Lines("list_task_log", LinesShape)),
     Endpoint(f"{_TASK}/stop", _TASKS, POST=Action("stop_task", TaskShape, example={"reason": "stuck"})),
+    Endpoint(
+        "clusters/<str:cluster>/task-protection",
+        _TASKS,
+        GET=Action("get_task_protection", ProtectionShape),
+        PUT=Action(
+            "update_task_protection",
+            ProtectionShape,
+            example={
+                "tasks": ["1dc5c17a422b4dc4b493371970c6c4d6"],
+                "protectionEnabled": True,
+                "expiresInMinutes": 60,
+            },
+        ),
+    ),
     Endpoint(
         "tags",
         "Tags",

@@ -29,6 +29,32 @@ class ContainerShape(Shape):
         ref_name = "Container"
 
 
+class FailureShape(Shape):
+    arn = Text()
+    reason = Text(help_text="In AWS's word: MISSING, RESOURCE:CPU, TASK_NOT_VALID.")
+    detail = Text()
+
+    class Meta:
+        ref_name = "Failure"
+
+
+class ProtectedTaskShape(Shape):
+    taskArn = Text("task_arn")
+    protectionEnabled = Flag("protection_enabled")
+    expirationDate = Moment("expiration_date")
+
+    class Meta:
+        ref_name = "ProtectedTask"
+
+
+class ProtectionShape(Shape):
+    protectedTasks = ProtectedTaskShape(many=True, source="protected_tasks")
+    failures = FailureShape(many=True, help_text="One for each task that has no protection to speak of.")
+
+    class Meta:
+        ref_name = "TaskProtection"
+
+
 class TaskShape(Shape):
     taskArn = Text("arn")
     taskId = Text("id")
@@ -49,6 +75,10 @@ class TaskShape(Shape):
     privateIpv4Address = Text("address", help_text="The task's own address (awsvpc).")
     pullProgress = Text("pull_progress")
     overrides = Free()
+    protectedUntil = Moment(
+        "protected_until",
+        help_text="Until then scale-in and deployments leave it alone; past: they no longer do.",
+    )
     containers = ContainerShape(many=True, source="containers.all")
     version = Whole()
     createdAt = Moment("created_at")

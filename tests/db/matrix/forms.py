@@ -84,6 +84,12 @@ FORMS = (
     Form("service-deploy", ("update_service",), _SERVICE, {**_DEPLOY, "task_definition": "web:12"}),
     Form("service-stop-deployment", ("stop_service_deployment",), _SERVICE, {"deployment": "{deployment}"}),
     Form("service-delete", ("delete_service",), _SERVICE, {"confirm": "web"}),
+    Form(
+        "task-protection",
+        ("update_task_protection",),
+        {"cluster": "production", "task": "{task}"},
+        {"protect": "yes", "minutes": 30},
+    ),
     Form("task-stop", ("stop_task",), {"cluster": "production", "task": "{task}"}, {"reason": "stuck"}),
     Form(
         "task-definition-new",

@@ -55,10 +55,12 @@ _VALUES: dict[str, Any] = {
     "session_name": "matrix",
     "session": "0" * 32,
     "status": "DRAINING",
+    "protection_enabled": True,
     "tag_keys": ["team"],
     "tags": {"a": "b"},
     "task": "{task}",
     "task_definition": "web:13",
+    "tasks": ["{task}"],
     "url": "unix:///var/run/matrix.sock",
     "username": "amina",
     "value": "debug",
@@ -97,6 +99,8 @@ def parameters_of(op: Operation, scene: Scene) -> dict[str, Any]:
                 f"add a case for operation {op.name}: a value for its parameter {name}, in tests/db/matrix/values.py"
             )
             value = _VALUES[name]
+            if isinstance(value, list):
+                value = [scene.names[one[1:-1]] if one in ("{task}", "{instance}") else one for one in value]
             if isinstance(value, str) and value.startswith("{") and value.endswith("}") and len(value) > 2:
                 value = scene.names[value[1:-1]]
             found[name] = value

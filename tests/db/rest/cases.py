@@ -68,6 +68,7 @@ READS = [
         "clusters/production/tasks",
         "clusters/production/tasks/{task}",
         "clusters/production/tasks/{task}/logs",
+        "clusters/production/task-protection?tasks={task}",
         "tags?resourceArn={service_arn}",
         "me",
         "users",
@@ -151,6 +152,14 @@ WRITES = [
         "count",
     ),
     Case("POST", "clusters/production/tasks/{task}/stop", 200, {"reason": "stuck"}, {"reason": 1}, "reason"),
+    Case(
+        "PUT",
+        "clusters/production/task-protection",
+        200,
+        {"tasks": ["{task}"], "protectionEnabled": True, "expiresInMinutes": 5},
+        {"tasks": ["{task}"], "protectionEnabled": True, "expiresInMinutes": 2881},
+        "expiresInMinutes",
+    ),
     Case(
         "POST",
         "tags",

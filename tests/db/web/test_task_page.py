@@ -137,6 +137,28 @@ def test_logs_are_paged_both_ways_from_any_line(reader) -> None:
     assert "cursor" in person.text(f"{url}?after=nonsense", status=400)
 
 
+def test_a_task_is_protected_and_its_protection_ended(reader, jobs) -> None:
+    task = factories.world(quiet=True).old[0]
+    person = reader("operator")
+    assert 'data-dialog="dlg-protect"' in person.text(_page(task))
+    assert person.post(f"{_page(task)}protection/", protect="yes", minutes="30") == _page(task)
+    text = person.text(_page(task))
+    assert "is protected." in text and "from scale-in and deployments, for 29" in text
+    assert "End protection" in text and "dlg-protect" not in text
+    person.post(f"{_page(task)}protection/")
+    assert Task.objects.get(pk=task.pk).protected_until is None
+
+
+def test_protection_is_refused_for_too_long_and_to_who_may_not(reader, rows, jobs) -> None:
+    task = factories.world(quiet=True).old[0]
+    person, looker = reader("operator"), reader("read-only")
+    before = rows()
+    assert "expiresInMinutes" in person.post(f"{_page(task)}protection/", 400, protect="yes", minutes="soon")
+    assert "<code>ecs:UpdateTaskProtection</code>" in looker.text(_page(task))
+    looker.post(f"{_page(task)}protection/", 403, protect="yes")
+    assert rows() == before
+
+
 def test_a_services_log_is_merged_and_can_be_narrowed(reader) -> None:
     w = factories.world()
     person = reader("read-only")

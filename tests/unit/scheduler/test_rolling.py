@@ -167,6 +167,12 @@ def test_a_draining_instance_whose_tasks_are_protected_waits() -> None:
     assert made.waiting == "Waiting for the protection of 1 task to end."
 
 
+def test_the_end_of_a_protection_is_waited_for() -> None:
+    kept = task("o", healthy=150, protected=True, protected_until=at(1500))
+    made = plan_now(0, (kept,))
+    assert stopped(made) == [] and made.wake_at == at(1500)
+
+
 def test_an_unhealthy_task_is_replaced_first_and_stopped_then() -> None:
     ill = task("u", health="UNHEALTHY", healthy=150)
     first = plan_now(1, (ill,))
