@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import F
 
-from access import audit
 from access.registry import Caller, Need, Params, operation
+from access.trail import audit
 from base import clock, here, live
 from base.arn import is_arn
 from base.errors import invalid
