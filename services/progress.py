@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
@@ -10,13 +10,14 @@ from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q
 
-from services.models import Deployment, Service, ServiceRevision, Task
+from services.models import Deployment, Service, ServiceRevision, Task, TaskContainer
 from services.scheduler.breaker import threshold
-from services.scheduler.model import Breaker
+from services.scheduler.model import Breaker, StopCode
 from telemetry.queries import last_lines
 
 SAMPLE = 200  # tasks looked at one by one, to be drawn one by one
 _RECENT = 5  # deployments a guess rests on
+_TOLD_TO_STOP = str(StopCode.SERVICE_SCHEDULER_INITIATED)
 
 _TO_RUN = Q(desired_status="RUNNING")
 _HEALTHY = Q(status="RUNNING", healthy_at__isnull=False) & ~Q(deployment_health="UNHEALTHY")
@@ -109,7 +110,11 @@ def breaker_threshold(service: Service, deployment: Deployment) -> tuple[int, bo
 
 @dataclass(frozen=True, slots=True)
 class Failures:
-    """The failed tasks of one deployment that ended the same way. `last_line`: the last thing one of them said."""
+    """The failed tasks of one deployment that ended the same way. `last_line`: the last thing one of them said.
+
+    One that was told to stop (for its health, that is) has the code of the signal it got, which explains nothing: of
+    these `exit_code` is None, and the last line is what the health check said.
+    """
 
     count: int
     reason: str
@@ -119,17 +124,26 @@ class Failures:
 
 
 def failures(deployments: Iterable[Deployment]) -> dict[str, Failures]:
-    """For each deployment with failed tasks, the most frequent way they ended, by its id. Two queries."""
+    """For each deployment with failed tasks, the most frequent way they ended, by its id. Three queries."""
     rows = (
         Task.objects.filter(deployment__in=[row.pk for row in deployments], failed=True, status="STOPPED")
         .order_by("stopped_at")
         .values_list(
-            "deployment_id", "id", "stopped_reason", "containers__exit_code", "containers__essential"
+            "deployment_id",
+            "id",
+            "stopped_reason",
+            "stop_code",
+            "containers__exit_code",
+            "containers__essential",
         )
     )
     grouped: dict[tuple[str, str, int | None], dict[str, None]] = {}
-    for deployment, task, reason, code, essential in rows[: 10 * SAMPLE]:
+    told: set[str] = set()  # tasks that were told to stop
+    for deployment, task, reason, stop_code, exit_code, essential in rows[: 10 * SAMPLE]:
+        if stop_code == _TOLD_TO_STOP:
+            told.add(task)
         if essential is not False:
+            code = None if task in told else exit_code
             grouped.setdefault((deployment, reason, code), {})[task] = None
     most: dict[str, tuple[str, int | None, list[str]]] = {}
     for (deployment, reason, code), tasks in grouped.items():
@@ -137,11 +151,20 @@ def failures(deployments: Iterable[Deployment]) -> dict[str, Failures]:
         # Of several containers of a task the one that failed is to blame, not those that were stopped with it.
         if known is None or (len(tasks), bool(code)) > (len(known[2]), bool(known[1])):
             most[deployment] = (reason, code, list(tasks))
-    said = last_lines([tasks[-1] for _, _, tasks in most.values()]) if most else {}
+    samples = {tasks[-1] for _, _, tasks in most.values()}
+    said = last_lines(list(samples - told)) if samples - told else {}
+    said |= _health_said(samples & told) if samples & told else {}
     return {
         deployment: Failures(len(tasks), reason, code, said.get(tasks[-1], ""), tasks[-1])
         for deployment, (reason, code, tasks) in most.items()
     }
+
+
+def _health_said(tasks: Collection[str]) -> dict[str, str]:
+    """The last line that a task's health check wrote, by the task's id. One query."""
+    found = TaskContainer.objects.filter(task__in=tasks, essential=True).exclude(health_output="")
+    lines = found.values_list("task_id", "health_output")
+    return {task: text.strip().rpartition("\n")[2] for task, text in lines}
 
 
 # ---- how long a rollback will take -------------------------------------------------------------

@@ -25,7 +25,7 @@ def success(
 ) -> AuditRecord:
     asked = [need.resource for need in needs if need.action == op.action]
     # What was made tells more than the pattern that was asked for ("web:14" than "web:*"), so it comes first.
-    resources = sorted([*asked, *notes.resources], key=lambda arn: arn.endswith("*"))
+    resources = sorted([*asked, *notes.resources], key=lambda arn: arn.endswith(("*", "?")))
     record = of_call(caller, op.name, op.action, resources, params=kept(op, params))
     record.changes = notes.changes
     return record

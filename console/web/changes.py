@@ -91,6 +91,8 @@ def _subject(record: AuditRecord) -> str:
     resource = record.resource
     if resource in {"", "*"}:
         return ""
+    if ":secret:" in resource:
+        return links.secret_name(resource)
     parts = resource.split(":", 5)[-1].split("/")
     return "/".join(parts[1:]) if len(parts) > 1 else resource
 

@@ -17,6 +17,7 @@ from console.web.terms import in_short
 from services.changes import revision_changes
 from services.models import Deployment, Service
 from services.progress import Failures
+from services.scheduler.wording import FAILED_HEALTH_CHECKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,13 @@ def in_words(failed: Failures) -> str:
         text = ngettext(
             "%(count)d task exited with code %(code)d",
             "%(count)d tasks exited with code %(code)d",
+            failed.count,
+        )
+        return text % count
+    if failed.reason == FAILED_HEALTH_CHECKS:
+        text = ngettext(
+            "%(count)d task failed its health check",
+            "%(count)d tasks failed their health checks",
             failed.count,
         )
         return text % count

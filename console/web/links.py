@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from console.web.places import place as to
+
+# A secret's ARN ends with six letters of its own.
+_SUFFIX = re.compile(r"-[A-Za-z0-9?]{6}$")
 
 
 def cluster(name: str) -> str:
@@ -29,6 +34,11 @@ def revision(family: str, revision: int | str) -> str:
     return to("task-definition", family, revision)
 
 
+def secret_name(arn: str) -> str:
+    """`shop/database` of `arn:...:secret:shop/database-a1b2c3`."""
+    return _SUFFIX.sub("", arn.split(":", 6)[-1])
+
+
 def of_arn(arn: str) -> str:
     """The page of an ARN of ours; empty for what has none. Asks no database."""
     resource = arn.split(":", 5)[-1]
@@ -45,6 +55,10 @@ def of_arn(arn: str) -> str:
     if kind == "task-definition" and rest:
         name, _, number = rest.partition(":")
         return (revision(name, number) if number.isdigit() else "") or family(name)
+    if arn.startswith("arn:aws:secretsmanager:"):
+        return to("secret", secret_name(arn))
+    if arn.startswith("arn:aws:ssm:") and kind == "parameter" and rest:
+        return to("parameter", rest)
     if arn.startswith("arn:aws:iam:") and kind in {"user", "group", "role", "policy"} and parts[-1]:
         # A ready-made policy's name has a path before it.
         return to(kind, parts[-1])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import messages
@@ -16,6 +16,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from access.registry import Caller
 from base.errors import AccessDenied, OperationError
@@ -53,13 +54,24 @@ def page(
         if not request.user.is_authenticated:
             if request.headers.get("X-Fragments") or request.headers.get("HX-Request"):
                 return HttpResponse(status=401, headers={"HX-Refresh": "true"})
-            return redirect_to_login(request.get_full_path(), settings.LOGIN_URL)
+            return redirect_to_login(_asked_from(request), settings.LOGIN_URL)
         try:
             return view(request, *args, **kwargs)
         except OperationError as error:
             return errors.refusal(request, error)
 
     return answer
+
+
+def _asked_from(request: HttpRequest) -> str:
+    """Where to go on after signing in: the page itself, or for a form that was sent the page it stood on."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    before = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(before, {request.get_host()}, request.is_secure()):
+        return "/"
+    parts = urlsplit(before)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def attempt(

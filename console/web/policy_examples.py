@@ -25,7 +25,7 @@ class Example:
 
 
 def _read() -> Statement:
-    actions = ["ecs:Describe*", "ecs:List*", "logs:Describe*", "logs:GetLogEvents", "logs:FilterLogEvents"]
+    actions = ["ecs:Describe*", "ecs:List*", "logs:GetLogEvents", "logs:FilterLogEvents"]
     return {"Sid": "Look", "Effect": "Allow", "Action": actions, "Resource": "*"}
 
 

@@ -14,13 +14,20 @@ from console.web import links
 from console.web.parts import Choice
 from console.web.service_words import Badge, person
 from services.models import Deployment, Service
+from services.scheduler.wording import NO_ROOM
 
 _WANTED = Q(desired_count__gt=0)
 DEPLOYING = Q(deployment__isnull=False)
 FAILING = Q(deployment__isnull=True, steady_since__isnull=True, running_count=0, status="ACTIVE") & _WANTED
 CATCHING_UP = Q(deployment__isnull=True, steady_since__isnull=True, status="ACTIVE") & ~FAILING
 STEADY = Q(deployment__isnull=True, steady_since__isnull=False, status="ACTIVE")
-STRUGGLING = Q(deployment__failed_tasks__gt=0) | Q(deployment__status__startswith="ROLLBACK")
+# What somebody has to look at: tasks that fail, that find no room, an image that cannot be found.
+STRUGGLING = (
+    Q(deployment__failed_tasks__gt=0)
+    | Q(deployment__status__startswith="ROLLBACK")
+    | Q(waiting__startswith=NO_ROOM)
+    | ~Q(deployment__image_error="")
+)
 NOT_WELL = FAILING | CATCHING_UP | (DEPLOYING & STRUGGLING)
 STATES: Mapping[str, Q] = {
     "attention": NOT_WELL,

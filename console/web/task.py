@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -30,6 +31,9 @@ from services.log_names import group_arn, group_of
 from services.models import Task, TaskContainer
 from services.progress import is_healthy
 from services.task_operations import stop_task
+
+# ECS's words with ours: "Essential container in task exited: web (exit code 1)".
+_NAMED = re.compile(r"\((exit code|the container was removed)")
 
 
 @page
@@ -157,7 +161,7 @@ class TaskPage:
         """Why it stopped, with the container to blame: `Essential container in task exited (web: exit code 1).`"""
         text = self.task.stopped_reason.rstrip(".")
         blamed = [self._ended(row) for row in self.containers if row.exit_code or row.oom_killed]
-        if blamed:
+        if blamed and not _NAMED.search(text):
             text = f"{text} ({', '.join(blamed)})" if text else ", ".join(blamed)
         return f"{text}." if text else ""
 

@@ -24,7 +24,7 @@ def explain(
         goal.waiting
         or _no_revision(snapshot, goal, crew)
         or (_throttled(outcome.throttled, now) if outcome.throttled is not None else "")
-        or (f"Waiting for room: {outcome.refusal.reason}" if outcome.refusal is not None else "")
+        or (wording.NO_ROOM + outcome.refusal.reason if outcome.refusal is not None else "")
         or _blocked(outcome)
         or _starting(snapshot, census, crew, outcome)
         or _unreachable(snapshot, census, crew)

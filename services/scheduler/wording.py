@@ -16,6 +16,8 @@ DEADLOCKED = (
     "Update the minimumHealthyPercent or maximumPercent value and try again."
 )
 
+NO_ROOM = "Waiting for room: "
+
 FAILED_HEALTH_CHECKS = "Task failed container health checks"
 
 

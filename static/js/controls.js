@@ -53,6 +53,14 @@ function forms() {
   }, true);
 }
 
+// On a phone the tabs scroll sideways; the present one is not left outside.
+function tabs() {
+  each(".tabs", (nav) => {
+    const now = nav.querySelector("[aria-current]");
+    if (now) nav.scrollLeft = Math.max(0, now.offsetLeft + now.offsetWidth - nav.clientWidth + 28);
+  });
+}
+
 // Lists search while one types: the address changes with the words, so that the view can be shared.
 function searching() {
   each("form[data-search] input[type=search]", (input) => {
@@ -86,5 +94,6 @@ export function start() {
   menus();
   forms();
   searching();
+  tabs();
   failures();
 }

@@ -168,10 +168,10 @@ class Log {
   }
 
   tell() {
-    const parts = [say("lines", this.count.toLocaleString(lang))];
+    const parts = [this.count === 1 ? say("line") : say("lines", this.count.toLocaleString(lang))];
     if (this.older && this.count >= MOST) parts.push(say("bounded", MOST.toLocaleString(lang)));
     else parts.push(this.older ? say("older") : say("oldest"));
-    parts.push(this.following ? say("following") : say("paused"));
+    parts.push(this.open ? say(this.following ? "following" : "paused") : say("ended"));
     this.part("state").textContent = parts.join(" · ");
     const newer = this.part("newer");
     newer.hidden = !this.unseen;

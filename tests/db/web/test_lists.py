@@ -16,7 +16,7 @@ from access.identities.setup import ensure_ready_made
 from access.models import AuditRecord, Group, User
 from base import clock
 from clusters.models import Cluster, ContainerInstance
-from services.models import Service, ServiceEvent, Task
+from services.models import Deployment, Service, ServiceEvent, Task
 from tests import factories
 from tests.factories import World
 
@@ -428,3 +428,31 @@ def grow(world: World, services: int, tasks: int) -> None:
             )
     Task.objects.bulk_create(made)
     ContainerInstance.objects.filter(pk=world.instances[0].pk).update(running_tasks=len(made))
+
+
+def test_a_service_that_finds_no_room_or_no_image_needs_attention(
+    world: World, browser_of: PageClient
+) -> None:
+    client = browser_of("ana", "administrator")
+    web = Service.objects.get(name="web")
+
+    def listed() -> bool:
+        cache.clear()
+        return "1–1 of 1 services" in client.get("/services/?state=attention").content.decode()
+
+    assert not listed()
+    Service.objects.filter(pk=web.pk).update(waiting="Waiting for room: there is no active instance.")
+    assert listed()
+    Service.objects.filter(pk=web.pk).update(waiting="")
+    Deployment.objects.filter(pk=world.deployment.pk).update(image_error="no such image web:9")
+    assert listed()
+
+
+def test_who_was_signed_out_while_filling_a_form_comes_back_to_it(world: World) -> None:
+    page = "/clusters/production/services/web/?tab=tasks"
+    send = "/clusters/production/services/web/stop-deployment/"
+    answer = Client().post(send, headers={"referer": f"http://testserver{page}"})
+    assert answer["Location"] == "/sign-in/?next=/clusters/production/services/web/%3Ftab%3Dtasks"
+    for elsewhere in ("", "https://evil.example/trap", "javascript:alert(1)"):
+        answer = Client().post(send, headers={"referer": elsewhere})
+        assert answer["Location"] == "/sign-in/?next=/"

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from base import clock
-from services.models import Deployment, Service, Task
+from services.models import Deployment, Service, Task, TaskContainer
 from tests import factories
 
 PAGE = "/clusters/production/services/web/"
@@ -45,6 +45,20 @@ def test_the_history_says_what_changed_and_why_something_failed(reader) -> None:
         f"rollback/?to={w.revisions[11].pk}" not in text and f"rollback/?to={w.revisions[13].pk}" not in text
     )
     assert "?tab=tasks&amp;state=failed&amp;deployment=2" in text
+
+
+def test_tasks_stopped_for_their_health_are_not_said_to_have_exited(reader) -> None:
+    w = factories.world(healthy=0)
+    for _ in range(2):
+        ill = factories.task(w.revisions[13], on=w.instances[0], under=w.deployment, status="STOPPED", failed=True,
+                             exit_code=137, stop_code="ServiceSchedulerInitiated",
+                             reason="Task failed container health checks")  # fmt: skip
+        TaskContainer.objects.filter(task=ill).update(health_output="connecting\nwget: server returned 404\n")
+        factories.log(ill, "GET /healthz", source="stderr", complete=True)
+    Deployment.objects.filter(pk=w.deployment.pk).update(failed_tasks=2)
+    text = reader("administrator").text(PAGE)
+    assert "2 tasks failed their health checks: <code>wget: server returned 404</code>" in text
+    assert "137" not in text
 
 
 def test_failures_of_the_deployment_in_progress_are_told_with_their_reason(reader) -> None:

@@ -86,3 +86,14 @@ def test_queries_do_not_grow_with_the_rows(kept: None, reader: Any) -> None:
         create_secret(US, name=f"s{number}", secret_string="x")
         put_parameter(US, name=f"p{number}", value="x", type="String")
     assert (root.queries("/secrets/"), root.queries("/parameters/")) == before
+
+
+def test_the_trail_names_a_secret_and_leads_to_it(kept: None, reader: Any) -> None:
+    row, text = Secret.objects.get(), reader("administrator").text("/audit/")
+    assert (
+        AuditRecord.objects.get(operation="create_secret").resource == row.arn
+    )  # not the pattern that was asked for
+    assert (
+        '<a href="/secrets/shop/db/">shop/db</a>' in text
+        and '<a href="/parameters/shop/key/">shop/key</a>' in text
+    )
