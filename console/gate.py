@@ -14,6 +14,7 @@ from typing import Any
 
 from django.conf import settings
 
+from console.aws.request import is_aws
 from console.refusals import error_body
 
 Scope = dict[str, Any]
@@ -115,17 +116,21 @@ def _too_large(most: int) -> Refused:
 
 
 async def _answer(scope: Scope, send: Send, refused: Refused) -> None:
-    """The error body of REST, whatever was asked for; the connection is not used again."""
+    """AWS's error for AWS's clients, else the error body of REST; the connection is not used again."""
     request_id = str(uuid.uuid4())
-    content = json.dumps(error_body(refused.code, refused.message, request_id)).encode()
+    content_type, content = "application/json", error_body(refused.code, refused.message, request_id)
+    if is_aws(scope):
+        content_type, content = "application/x-amz-json-1.1", {"__type": refused.code, "message": refused.message}
+    body = json.dumps(content).encode()
     headers = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(content)).encode()),
+        (b"content-type", content_type.encode()),
+        (b"content-length", str(len(body)).encode()),
         (b"x-request-id", request_id.encode()),
+        (b"x-amzn-requestid", request_id.encode()),
         (b"x-error", refused.message.encode("ascii", "replace")),
         (b"x-content-type-options", b"nosniff"),
         (b"cache-control", b"no-store"),
         (b"connection", b"close"),
     ]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

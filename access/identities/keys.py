@@ -117,6 +117,13 @@ def _temporary(key_id: str, session_token: str) -> Credential | None:
     return Credential(row.key_id, cipher.decrypt(row.encrypted_secret), session=row)
 
 
+def has_expired(key_id: str, session_token: str) -> bool:
+    """Whether these were temporary keys whose time is over: who held them may be told so."""
+    return TemporaryCredential.objects.filter(
+        key_id=key_id, token_digest=token_digest(session_token), expires_at__lte=now()
+    ).exists()
+
+
 @operation("iam:CreateAccessKey", resource=user_arn_of, writes=True)
 def create_access_key(caller: Caller, *, username: str) -> IssuedKey:
     """Give a user an access key. Its secret is in the answer and nowhere else; a user has two keys at most."""

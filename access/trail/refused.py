@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest
 
 from access.caller import Face, user_agent_of
+from access.identities.key_models import AccessKey
 from access.identities.tokens import digest_of
 from access.models import Token
 from access.trail import audit
@@ -12,6 +13,7 @@ from access.trail.models import AuditRecord
 from base import here
 from base.clock import now
 
+SIGNATURE_ACTION = "signin:SignedRequest"
 TOKEN_ACTION = "signin:BearerToken"  # noqa: S105 - the name of an action
 
 
@@ -43,5 +45,32 @@ def record_bad_token(request: HttpRequest, secret: str, face: Face = "rest") -> 
             error_code="UnrecognizedClientException",
             error_message=why,
             parameters={"token": token.name} if token is not None else {},
+        )
+    )
+
+
+def record_bad_signature(request: HttpRequest, key_id: str, code: str) -> None:
+    """Leave the record of a signed request that was not let in: whose key it names, where it is known here.
+
+    As with tokens, whoever calls this bounds how often one address may try.
+    """
+    key = AccessKey.objects.select_related("user").filter(key_id=key_id).first()
+    arn = key.user.arn if key is not None else ""
+    audit.write(
+        AuditRecord(
+            request_id=getattr(request, "request_id", ""),
+            actor_arn=arn,
+            actor_name=key.user.username if key is not None else "unknown",
+            face="aws",
+            source_ip=getattr(request, "source_ip", ""),
+            user_agent=user_agent_of(request),
+            operation="authenticate",
+            action=SIGNATURE_ACTION,
+            resource=arn or here.user_arn("unknown"),
+            resources=[arn] if arn else [],
+            result=AuditRecord.Result.FAILED,
+            error_code=code,
+            error_message="The request's signature was refused.",
+            parameters={"accessKeyId": key_id[:128]} if key is not None else {},
         )
     )

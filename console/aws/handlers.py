@@ -1,0 +1,138 @@
+"""What each operation of AWS's does here, as data.
+
+    @answers("ecs", "DescribeClusters")
+    def describe_clusters(caller, *, clusters=("default",), include=()): ...
+
+A handler takes AWS's members by their own names: its signature is the list of what works. What the model has beyond
+that is refused by name before the handler is called, so no parameter is ignored silently. `mechanical` makes one from
+an operation of the registry: each member whose Python name is a parameter of the operation is taken.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from access import registry
+from access.caller import Caller
+from base import tags as tag_rules
+from console.aws.models import Operation
+
+Run = Callable[..., Mapping[str, Any] | None]
+
+NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "deploymentController": ({"type": "ECS"},),
+    "availabilityZoneRebalancing": ("DISABLED",),
+    "platformVersion": ("LATEST",),
+}
+"""Values that ask for what is the case anyway, beside false and empty ones: taken where the member is not."""
+
+
+@dataclass(frozen=True)
+class Handler:
+    """`taken`: the members that have their effect, by the model. `calls`: the registry's operations behind it."""
+
+    service: str
+    operation: str
+    run: Callable[[Caller, dict[str, Any]], Mapping[str, Any] | None] = field(repr=False)
+    taken: Callable[[Operation], frozenset[str]] = field(repr=False)
+    calls: tuple[str, ...] = ()
+
+    def refused(self, operation: Operation, given: Mapping[str, Any]) -> list[str]:
+        """The members given that have no effect here and are not asking for nothing."""
+        takes = self.taken(operation)
+        return [name for name, value in given.items() if name not in takes and not _neutral(name, value)]
+
+
+def _neutral(name: str, value: Any) -> bool:
+    if value is False or value in ("", [], {}) or (isinstance(value, int) and value == 0):
+        return True
+    return value in NEUTRAL.get(name, ())
+
+
+_handlers: dict[tuple[str, str], Handler] = {}
+
+
+def handler(service: str, operation: str) -> Handler | None:
+    return _handlers.get((service, operation))
+
+
+def answers(service: str, operation: str, *calls: str) -> Callable[[Run], Run]:
+    """Register a function as what answers an operation. `calls`: the registry's operations it calls, by name."""
+
+    def register(function: Run) -> Run:
+        names = list(inspect.signature(function).parameters.values())[1:]
+        every = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in names)
+        named = frozenset(one.name for one in names)
+
+        def taken(model: Operation) -> frozenset[str]:
+            return frozenset(model.members) if every else named
+
+        def run(caller: Caller, params: dict[str, Any]) -> Mapping[str, Any] | None:
+            return function(caller, **{name: value for name, value in params.items() if every or name in named})
+
+        _handlers[service, operation] = Handler(service, operation, run, taken, calls)
+        return function
+
+    return register
+
+
+def mechanical(
+    service: str,
+    operation: str,
+    render: Callable[[Any], Mapping[str, Any] | None],
+    *,
+    call: str = "",
+    names: Mapping[str, str] | None = None,
+    convert: Mapping[str, Callable[[Any], Any]] | None = None,
+) -> None:
+    """Register an operation of the registry as what answers AWS's of the same name.
+
+    `render`: from its result to AWS's shape. `call`: its Python name where that is not the AWS name's. `names`: AWS's
+    member -> parameter, where they differ. `convert`: AWS's member -> what makes the parameter's value of it; tags are
+    turned from lists to dicts anyway.
+    """
+    made = _Mechanical(operation, call, names or {}, {"tags": _tags, "Tags": _tags, **(convert or {})}, render)
+    _handlers[service, operation] = Handler(service, operation, made, made.taken, (made.call,))
+
+
+def _tags(items: Any) -> dict[str, str]:
+    """Tags in either of the two spellings that AWS's services have."""
+    return tag_rules.from_list({name.lower(): value for name, value in item.items()} for item in items)
+
+
+class _Mechanical:
+    def __init__(
+        self,
+        operation: str,
+        call: str,
+        names: Mapping[str, str],
+        convert: Mapping[str, Callable[[Any], Any]],
+        render: Callable[[Any], Mapping[str, Any] | None],
+    ) -> None:
+        from botocore import xform_name
+
+        self._python_name = xform_name
+        self.call = call or xform_name(operation)
+        self.names, self.convert, self.render = names, convert, render
+
+    @cached_property
+    def parameters(self) -> frozenset[str]:
+        return frozenset(one.name for one in registry.get(self.call).parameters)
+
+    def parameter(self, member: str) -> str:
+        return self.names.get(member) or self._python_name(member)
+
+    def taken(self, model: Operation) -> frozenset[str]:
+        return frozenset(name for name in model.members if self.parameter(name) in self.parameters)
+
+    def __call__(self, caller: Caller, params: dict[str, Any]) -> Mapping[str, Any] | None:
+        given = {}
+        for member, value in params.items():
+            name = self.parameter(member)
+            if name in self.parameters:
+                given[name] = self.convert[member](value) if member in self.convert else value
+        return self.render(registry.call(self.call, caller, **given))

@@ -1,0 +1,89 @@
+"""nextToken and maxResults over querysets: by the last row's place, so that pages neither skip nor repeat rows when
+others come and go.
+
+A token is signed and holds the place only; it fits the operation, the filters and the order it was made for, and no
+other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from django.core import signing
+from django.db.models import Model, Q, QuerySet
+
+from base.errors import invalid
+
+Row = TypeVar("Row", bound=Model)
+
+
+def page(
+    rows: QuerySet[Row],
+    what: str,
+    order: Sequence[str],
+    *,
+    most: int | None,
+    token: str | None,
+    limit: int = 100,
+    default: int | None = None,
+    bound: Mapping[str, Any] | None = None,
+) -> tuple[list[Row], str | None]:
+    """The next page and the token of the one after, None at the end.
+
+    `what`: the operation's name; `bound`: its filters. `order`: fields whose values tell rows apart, `-` for falling.
+    `most`: maxResults as given, held to `limit`.
+    """
+    if most is not None and not 1 <= most <= limit:
+        raise invalid("maxResults", f"from 1 to {limit}")
+    size = most or default or limit
+    signer = signing.Signer(salt=f"aws:{what}:{_digest(order, bound)}")
+    found = rows.order_by(*order)
+    if token:
+        found = found.filter(_after(order, _place(signer, token, order)))
+    kept = list(found[: size + 1])
+    if len(kept) <= size:
+        return kept, None
+    kept = kept[:size]
+    place = [_plain(_value(kept[-1], name.removeprefix("-"))) for name in order]
+    return kept, signer.sign_object(place)
+
+
+def _place(signer: signing.Signer, token: str, order: Sequence[str]) -> list[Any]:
+    try:
+        place = signer.unsign_object(token)
+    except Exception:  # the signature is wrong, or what it covers was never ours
+        raise invalid("nextToken", "is not one that this operation gave for these parameters") from None
+    return [_read(value) for value in place]
+
+
+def _after(order: Sequence[str], place: Sequence[Any]) -> Q:
+    """Rows behind the place: greater in the first field, or equal there and greater in the next, and so on."""
+    found = Q()
+    for depth, name in enumerate(order):
+        same = {one.removeprefix("-"): value for one, value in zip(order[:depth], place, strict=False)}
+        beyond = "lt" if name.startswith("-") else "gt"
+        found |= Q(**same, **{f"{name.removeprefix('-')}__{beyond}": place[depth]})
+    return found
+
+
+def _value(row: Any, path: str) -> Any:
+    for name in path.split("__"):
+        row = getattr(row, name)
+    return row
+
+
+def _plain(value: Any) -> Any:
+    return {"t": value.isoformat()} if isinstance(value, datetime) else value
+
+
+def _read(value: Any) -> Any:
+    return datetime.fromisoformat(value["t"]) if isinstance(value, dict) else value
+
+
+def _digest(order: Sequence[str], bound: Mapping[str, Any] | None) -> str:
+    text = json.dumps([list(order), dict(bound or {})], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
