@@ -120,7 +120,10 @@ async def _answer(scope: Scope, send: Send, refused: Refused) -> None:
     request_id = str(uuid.uuid4())
     content_type, content = "application/json", error_body(refused.code, refused.message, request_id)
     if is_aws(scope):
-        content_type, content = "application/x-amz-json-1.1", {"__type": refused.code, "message": refused.message}
+        content_type, content = (
+            "application/x-amz-json-1.1",
+            {"__type": refused.code, "message": refused.message},
+        )
     body = json.dumps(content).encode()
     headers = [
         (b"content-type", content_type.encode()),

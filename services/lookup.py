@@ -35,14 +35,15 @@ def service_arn_of(params: Params) -> str:
     return here.service_arn(cluster_of_service(given, params.get("cluster")), service_name(given))
 
 
-def find_service(service: str, cluster: str | None = None) -> Service:
-    """The live service of that name (ACTIVE or DRAINING). Raises ServiceNotFoundException."""
-    row = (
-        Service.objects.select_related("cluster", "deployment", "completed_revision")
-        .filter(cluster=find_cluster(cluster_of_service(service, cluster)), name=service_name(service))
-        .exclude(status=Service.Status.INACTIVE)
-        .first()
+def find_service(service: str, cluster: str | None = None, *, inactive: bool = False) -> Service:
+    """The live service of that name (ACTIVE or DRAINING); with `inactive`, where there is none, the last deleted one.
+    Raises ServiceNotFoundException."""
+    rows = Service.objects.select_related("cluster", "deployment", "completed_revision").filter(
+        cluster=find_cluster(cluster_of_service(service, cluster)), name=service_name(service)
     )
+    row = rows.exclude(status=Service.Status.INACTIVE).first()
+    if row is None and inactive:
+        row = rows.order_by("-created_at", "-pk").first()
     if row is None:
         raise service_not_found(service)
     return row
@@ -133,6 +134,24 @@ def find_revision(service: Service, id_or_arn: str) -> ServiceRevision:
     if row is None:
         raise not_found("service revision", str(id_or_arn))
     return row
+
+
+def find_revision_by_arn(id_or_arn: str) -> ServiceRevision:
+    """A revision of any service."""
+    plain = id_or_arn.rsplit("/", 1)[-1]
+    rows = ServiceRevision.objects.select_related("service__cluster", "task_definition__family")
+    row = rows.filter(pk=plain).first()
+    if row is None:
+        raise not_found("service revision", id_or_arn)
+    return row
+
+
+def revision_arn_of(params: Params) -> str:
+    return find_revision_by_arn(params["service_revision"]).arn
+
+
+def revision_owners(params: Params) -> list[str]:
+    return [find_revision_by_arn(params["service_revision"]).service.arn]
 
 
 def task_arn_of(params: Params) -> str:

@@ -15,8 +15,11 @@ from services.lookup import (
     deployment_owners,
     find_definition,
     find_deployment,
+    find_revision_by_arn,
     find_service,
     find_task,
+    revision_arn_of,
+    revision_owners,
     service_arn_of,
     task_arn_of,
     task_owners,
@@ -86,9 +89,11 @@ def list_services(caller: Caller, *, cluster: str | None = None) -> QuerySet[Ser
 
 
 @operation("ecs:DescribeServices", resource=service_arn_of, writes=False)
-def describe_service(caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER) -> Service:
-    """One live service, by name or ARN."""
-    return find_service(service, cluster)
+def describe_service(
+    caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER, include_inactive: bool = False
+) -> Service:
+    """One service, by name or ARN. With `include_inactive`, where there is no live one, the last that was deleted."""
+    return find_service(service, cluster, inactive=include_inactive)
 
 
 @operation("ecs:ListServiceDeployments", resource=service_arn_of, writes=False)
@@ -105,6 +110,12 @@ def list_service_deployments(
         )
         .order_by("-number")
     )
+
+
+@operation("ecs:DescribeServiceRevisions", resource=revision_arn_of, owners=revision_owners, writes=False)
+def describe_service_revision(caller: Caller, *, service_revision: str) -> ServiceRevision:
+    """One frozen configuration, by its ARN."""
+    return find_revision_by_arn(service_revision)
 
 
 @operation(

@@ -41,9 +41,7 @@ def _json_maker(shape: Shape, seen: dict[str, Render]) -> Render:
 
         def structure(value: Mapping[str, Any]) -> dict[str, Any]:
             return {
-                name: members[name](one)
-                for name, one in value.items()
-                if one is not None and name in members
+                name: members[name](one) for name, one in value.items() if one is not None and name in members
             }
 
         return structure

@@ -19,7 +19,7 @@ from django.core.signals import request_finished, request_started
 
 from access.caller import Caller
 from base.errors import OperationError
-from console.aws import limits
+from console.aws import faces, limits  # noqa: F401 - faces registers what answers
 from console.aws.checks import Invalid, WrongType
 from console.aws.errors import WireError, common, invalid, of_operation, unsupported
 from console.aws.handlers import handler

@@ -35,7 +35,9 @@ class Invalid(Exception):
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
         count = len(problems)
-        told = "; ".join(f"Value at '{path}' failed to satisfy constraint: {why}" for path, why in problems.items())
+        told = "; ".join(
+            f"Value at '{path}' failed to satisfy constraint: {why}" for path, why in problems.items()
+        )
         super().__init__(f"{count} validation error{'s' if count > 1 else ''} detected: {told}")
 
 
@@ -277,5 +279,12 @@ def _pattern(source: str | None) -> re.Pattern[str] | None:
 
 
 def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a string",
+        bool: "a boolean",
+        int: "a number",
+        float: "a number",
+    }
     return names.get(type(value), "null")

@@ -62,7 +62,10 @@ def common(kind: str, message: str, protocol: Protocol) -> WireError:
 _INSTEAD: tuple[tuple[type[OperationError], tuple[str, ...]], ...] = (
     (Unsupported, ("UnsupportedFeatureException", "UnsupportedOperationException", "ClientException")),
     (NotFound, ("ResourceNotFoundException", "NoSuchEntity", "InvalidParameterException", "ClientException")),
-    (LimitExceeded, ("LimitExceeded", "LimitExceededException", "ClientException", "InvalidRequestException")),
+    (
+        LimitExceeded,
+        ("LimitExceeded", "LimitExceededException", "ClientException", "InvalidRequestException"),
+    ),
     (
         Conflict,
         (

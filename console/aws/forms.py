@@ -33,7 +33,7 @@ def parameters(shape: StructureShape | None, pairs: Iterable[tuple[str, str]]) -
             raise WrongType(f"{name[:80]} is given twice.")
         node[""] = value
     if shape is None:
-        return {name: "" for name in tree}
+        return dict.fromkeys(tree, "")
     return _structure(shape, tree, "")
 
 
@@ -88,7 +88,9 @@ def _map(shape: MapShape, tree: Tree, path: str) -> dict[str, Any]:
 
 def _numbers(tree: Tree, path: str) -> list[int]:
     """1, 2, 3 ... as AWS counts; holes are not minded."""
-    if not all(name.isascii() and name.isdigit() and len(name) < 6 and name == str(int(name)) for name in tree):
+    if not all(
+        name.isascii() and name.isdigit() and len(name) < 6 and name == str(int(name)) for name in tree
+    ):
         raise WrongType(f"{path} must be numbered 1, 2, 3 and so on.")
     return sorted(int(name) for name in tree)
 

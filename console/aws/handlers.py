@@ -11,15 +11,18 @@ an operation of the registry: each member whose Python name is a parameter of th
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from botocore import xform_name
 
 from access import registry
 from access.caller import Caller
 from base import tags as tag_rules
 from console.aws.models import Operation
+from console.aws.paging import page
 
 Run = Callable[..., Mapping[str, Any] | None]
 
@@ -72,7 +75,9 @@ def answers(service: str, operation: str, *calls: str) -> Callable[[Run], Run]:
             return frozenset(model.members) if every else named
 
         def run(caller: Caller, params: dict[str, Any]) -> Mapping[str, Any] | None:
-            return function(caller, **{name: value for name, value in params.items() if every or name in named})
+            return function(
+                caller, **{name: value for name, value in params.items() if every or name in named}
+            )
 
         _handlers[service, operation] = Handler(service, operation, run, taken, calls)
         return function
@@ -95,7 +100,9 @@ def mechanical(
     member -> parameter, where they differ. `convert`: AWS's member -> what makes the parameter's value of it; tags are
     turned from lists to dicts anyway.
     """
-    made = _Mechanical(operation, call, names or {}, {"tags": _tags, "Tags": _tags, **(convert or {})}, render)
+    made = _Mechanical(
+        operation, call, names or {}, {"tags": _tags, "Tags": _tags, **(convert or {})}, render
+    )
     _handlers[service, operation] = Handler(service, operation, made, made.taken, (made.call,))
 
 
@@ -113,9 +120,6 @@ class _Mechanical:
         convert: Mapping[str, Callable[[Any], Any]],
         render: Callable[[Any], Mapping[str, Any] | None],
     ) -> None:
-        from botocore import xform_name
-
-        self._python_name = xform_name
         self.call = call or xform_name(operation)
         self.names, self.convert, self.render = names, convert, render
 
@@ -124,7 +128,7 @@ class _Mechanical:
         return frozenset(one.name for one in registry.get(self.call).parameters)
 
     def parameter(self, member: str) -> str:
-        return self.names.get(member) or self._python_name(member)
+        return self.names.get(member) or xform_name(member)
 
     def taken(self, model: Operation) -> frozenset[str]:
         return frozenset(name for name in model.members if self.parameter(name) in self.parameters)
@@ -136,3 +140,76 @@ class _Mechanical:
             if name in self.parameters:
                 given[name] = self.convert[member](value) if member in self.convert else value
         return self.render(registry.call(self.call, caller, **given))
+
+
+def listing(
+    service: str,
+    operation: str,
+    member: str,
+    *,
+    order: Sequence[str],
+    item: Callable[[Any], Any],
+    narrow: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+    default: Mapping[str, Any] | None = None,
+    sizes: tuple[int, int] = (100, 100),
+    falling: str = "",
+    **more: Any,
+) -> None:
+    """Register a list operation, whose result is a queryset, as what answers AWS's of the same name, page by page.
+
+    `member`: of the answer, for the rows as `item` shows them. `narrow`: AWS's member -> a function from rows and its
+    value to the rows that are left, for filters that the operation itself has not. `default`: parameters where none is
+    given. `sizes`: of a page where maxResults is not given, and at most. `falling`: the member that, with the value
+    DESC, turns the order round. `more`: as for `mechanical`.
+    """
+    made = _Listing(
+        operation, more.pop("call", ""), more.pop("names", {}), more.pop("convert", {}), lambda rows: rows
+    )
+    made.prepare(member, tuple(order), item, narrow or {}, default or {}, sizes, falling, operation)
+    _handlers[service, operation] = Handler(service, operation, made, made.taken, (made.call,))
+
+
+class _Listing(_Mechanical):
+    def prepare(
+        self,
+        member: str,
+        order: tuple[str, ...],
+        item: Callable[[Any], Any],
+        narrow: Mapping[str, Callable[[Any, Any], Any]],
+        default: Mapping[str, Any],
+        sizes: tuple[int, int],
+        falling: str,
+        name: str,
+    ) -> None:
+        self.member, self.order, self.item, self.narrow = member, order, item, narrow
+        self.default, self.sizes, self.falling, self.name = default, sizes, falling, name
+
+    def taken(self, model: Operation) -> frozenset[str]:
+        own = {"nextToken", "maxResults", *self.narrow, *([self.falling] if self.falling else [])}
+        return super().taken(model) | (own & set(model.members))
+
+    def __call__(self, caller: Caller, params: dict[str, Any]) -> Mapping[str, Any]:
+        given, bound = dict(self.default), dict(params)
+        most, token = bound.pop("maxResults", None), bound.pop("nextToken", None)
+        for member, value in bound.items():
+            name = self.parameter(member)
+            if member not in self.narrow and name in self.parameters:
+                given[name] = self.convert[member](value) if member in self.convert else value
+        rows = registry.call(self.call, caller, **given)
+        for member, narrow in self.narrow.items():
+            if member in bound:
+                rows = narrow(rows, bound[member])
+        order = self.order
+        if self.falling and bound.get(self.falling) == "DESC":
+            order = tuple(one[1:] if one.startswith("-") else f"-{one}" for one in order)
+        found, following = page(
+            rows,
+            self.name,
+            order,
+            most=most,
+            token=token,
+            limit=self.sizes[1],
+            default=self.sizes[0],
+            bound=bound,
+        )
+        return {self.member: [self.item(row) for row in found], "nextToken": following}

@@ -8,10 +8,10 @@ from typing import Any, cast
 from django.conf import settings
 from django.http import HttpRequest
 
-from access.trail import refused
 from access.caller import Caller
 from access.identities.keys import find_key, has_expired
 from access.identities.sts import caller_of
+from access.trail import refused
 from base import rates
 from base.clock import now
 from console.aws import sigv4

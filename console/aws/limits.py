@@ -19,4 +19,8 @@ def check(caller: Caller, operation: Operation) -> None:
     name = f"{operation.service.name}:{operation.name}"
     for pattern, most in settings.SLIPWAY_AWS_LIMITS.items():
         if fnmatchcase(name, pattern) and rates.hit(f"aws:{pattern}", caller.arn, most):
-            raise common("throttled", f"Rate exceeded: {pattern} is limited to {most} a minute.", operation.service.protocol)
+            raise common(
+                "throttled",
+                f"Rate exceeded: {pattern} is limited to {most} a minute.",
+                operation.service.protocol,
+            )

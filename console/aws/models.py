@@ -116,7 +116,9 @@ def service(name: str) -> Service:
     if found is None:
         with _lock:
             if name not in _loaded:
-                _loaded[name] = Service(name, ServiceModel(_loader.load_service_model(name, "service-2"), name))
+                _loaded[name] = Service(
+                    name, ServiceModel(_loader.load_service_model(name, "service-2"), name)
+                )
             found = _loaded[name]
     return found
 

@@ -26,7 +26,9 @@ class Answer:
 
 def protocol_of(request: WireRequest) -> Protocol:
     """What the client speaks, as far as can be told before anything is known: for the shape of the first errors."""
-    if request.headers.get("x-amz-target") or request.header("content-type").startswith("application/x-amz-json"):
+    if request.headers.get("x-amz-target") or request.header("content-type").startswith(
+        "application/x-amz-json"
+    ):
         return "json"
     return "query"
 
@@ -49,7 +51,9 @@ def _by_target(request: WireRequest, signed_for: str) -> Operation:
     if service is None or name not in service.operations:
         raise common("unknown-operation", f"There is no operation {_shown(prefix)}.{_shown(name)}.", "json")
     if signed_for != service.signing_name:
-        raise common("wrong", f"Credential should be scoped to correct service: '{service.signing_name}'.", "json")
+        raise common(
+            "wrong", f"Credential should be scoped to correct service: '{service.signing_name}'.", "json"
+        )
     return service.operations[name]
 
 
@@ -60,7 +64,9 @@ def _by_action(request: WireRequest, signed_for: str) -> Operation:
     action, version = given.get("Action", ""), given.get("Version", "")
     service = by_signing_name(signed_for)
     if service is None or service.protocol != "query":
-        raise common("unknown-operation", f"There is no service {_shown(signed_for)} in this protocol here.", "query")
+        raise common(
+            "unknown-operation", f"There is no service {_shown(signed_for)} in this protocol here.", "query"
+        )
     if not action:
         raise WireError("MissingAction", "The request has no parameter Action.", 400)
     if action not in service.operations or (version and version != service.version):

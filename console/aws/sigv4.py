@@ -87,9 +87,7 @@ def _by_header(request: WireRequest, given: list[str]) -> Signed:
     missing = [f"Authorization header requires '{name}' parameter." for name in _PARTS if not parts.get(name)]
     stamp = request.header("x-amz-date") or _of_date_header(request.header("date"))
     if not stamp:
-        missing.append(
-            "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
-        )
+        missing.append("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
     if missing:
         raise Incomplete(" ".join(missing))
     return _checked(
@@ -174,7 +172,9 @@ def check_time(what: Signed, now: datetime) -> None:
     today = now.strftime(_STAMP)
     if at > now + SKEW:
         latest = (now + SKEW).strftime(_STAMP)
-        raise Wrong(f"Signature not yet current: {what.stamp} is still later than {latest} ({today} + 15 min.)")
+        raise Wrong(
+            f"Signature not yet current: {what.stamp} is still later than {latest} ({today} + 15 min.)"
+        )
     if what.expires is not None:
         end = at + timedelta(seconds=what.expires)
         if now > end:
@@ -188,10 +188,10 @@ def check_signature(what: Signed, request: WireRequest, secret: str) -> None:
     """Raises Wrong unless the request was signed with that secret, as it came."""
     claimed = request.header("x-amz-content-sha256")
     payload = hashlib.sha256(request.body).hexdigest()
-    if claimed and (
-        _HASH.fullmatch(claimed) is None or not hmac.compare_digest(claimed, payload)
-    ):
-        raise Wrong("The X-Amz-Content-Sha256 header is not the SHA-256 of the payload, which must be signed.")
+    if claimed and (_HASH.fullmatch(claimed) is None or not hmac.compare_digest(claimed, payload)):
+        raise Wrong(
+            "The X-Amz-Content-Sha256 header is not the SHA-256 of the payload, which must be signed."
+        )
     ours = signature(what, canonical_request(what, request, payload), secret)
     if not hmac.compare_digest(ours, what.signature):
         raise Wrong(_MISMATCH)

@@ -1,0 +1,105 @@
+"""Clusters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db.models import Count, Q
+
+from access.caller import Caller
+from access.registry import call
+from base import here
+from clusters.models import Cluster, ContainerInstance
+from clusters.queries import DEFAULT_CLUSTER, cluster_name
+from console.aws.ecs.common import Document, each, tags_of
+from console.aws.handlers import answers, listing, mechanical
+from services.models import Service, Task
+
+_REGISTERED = Q(instances__status__in=[ContainerInstance.Status.ACTIVE, ContainerInstance.Status.DRAINING])
+
+
+def shapes(rows: Sequence[Cluster], include: Iterable[str] = ()) -> list[Document]:
+    counted = dict(
+        Cluster.objects.filter(pk__in=[row.pk for row in rows])
+        .annotate(registered=Count("instances", filter=_REGISTERED))
+        .values_list("pk", "registered")
+    )
+    return [_shape(row, counted.get(row.pk, 0), include) for row in rows]
+
+
+def shape(row: Cluster) -> Document:
+    return shapes([row], ["TAGS", "SETTINGS"])[0]
+
+
+def _shape(row: Cluster, registered: int, include: Iterable[str]) -> Document:
+    found: Document = {
+        "clusterArn": row.arn,
+        "clusterName": row.name,
+        "status": row.status,
+        "registeredContainerInstancesCount": registered,
+        "runningTasksCount": row.running_tasks,
+        "pendingTasksCount": row.pending_tasks,
+        "activeServicesCount": row.active_services,
+        **tags_of(row, include),
+    }
+    if "STATISTICS" in include:
+        found["statistics"] = [
+            {"name": name, "value": str(value)} for name, value in _statistics(row).items()
+        ]
+    return found
+
+
+def _statistics(row: Cluster) -> dict[str, int]:
+    """As AWS names them: tasks and services by launch type."""
+    tasks = Counter(
+        (launch, "running" if status == "RUNNING" else "pending")
+        for launch, status in Task.objects.filter(cluster=row)
+        .exclude(status="STOPPED")
+        .values_list("launch_type", "status")
+    )
+    services = Counter(
+        (_launch(*launches), status)
+        for status, *launches in Service.objects.filter(cluster=row)
+        .exclude(status=Service.Status.INACTIVE)
+        .values_list(
+            "status",
+            "deployment__target__configuration__launchType",
+            "completed_revision__configuration__launchType",
+        )
+    )
+    found = {}
+    for launch, word in (("EC2", "EC2"), ("FARGATE", "Fargate")):
+        found[f"running{word}TasksCount"] = tasks[launch, "running"]
+        found[f"pending{word}TasksCount"] = tasks[launch, "pending"]
+        found[f"active{word}ServiceCount"] = services[launch, "ACTIVE"]
+        found[f"draining{word}ServiceCount"] = services[launch, "DRAINING"]
+    return found
+
+
+def _launch(*known: str | None) -> str:
+    return next((one for one in known if one), "EC2")
+
+
+def _one(row: Cluster) -> Document:
+    return {"cluster": shape(row)}
+
+
+mechanical("ecs", "CreateCluster", _one)
+mechanical("ecs", "DeleteCluster", _one)
+listing("ecs", "ListClusters", "clusterArns", order=["name"], item=lambda row: row.arn)
+
+
+@answers("ecs", "DescribeClusters", "describe_cluster")
+def describe_clusters(
+    caller: Caller, *, clusters: Sequence[str] = (), include: Sequence[str] = ()
+) -> dict[str, Any]:
+    found, failures = each(
+        clusters or [DEFAULT_CLUSTER],
+        lambda name: call("describe_cluster", caller, cluster=name),
+        lambda name: here.cluster_arn(cluster_name(name)),
+        member="clusters",
+        most=100,
+    )
+    return {"clusters": shapes(found, include), "failures": failures}

@@ -1,0 +1,47 @@
+"""What the mappings of ECS share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from base import tags as tag_rules
+from base.errors import ClusterNotFound, OperationError, invalid
+
+Row = TypeVar("Row")
+Document = dict[str, Any]
+
+
+def each(
+    names: Sequence[str], find: Callable[[str], Row], arn: Callable[[str], str], *, member: str, most: int
+) -> tuple[list[Row], list[Document]]:
+    """What was found of several, and AWS's `failures` for the rest. A denial of one is a denial of the call."""
+    if len(names) > most:
+        raise invalid(member, f"at most {most}")
+    found, failures = [], []
+    for name in dict.fromkeys(names):
+        try:
+            found.append(find(name))
+        except ClusterNotFound:
+            if member != "clusters":
+                raise
+            failures.append(missing(arn(name)))
+        except OperationError as error:
+            if error.status != 404 and not error.code.endswith("NotFoundException"):
+                raise
+            failures.append(missing(arn(name)))
+    return found, failures
+
+
+def missing(arn: str) -> Document:
+    return {"arn": arn, "reason": "MISSING"}
+
+
+def tags_of(row: Any, include: Iterable[str], word: str = "TAGS") -> Document:
+    """The member `tags`, only where it is asked for, as AWS does it."""
+    return {"tags": tag_rules.to_list(row.tags)} if word in include else {}
+
+
+def resources(values: Mapping[str, int]) -> list[Document]:
+    """CPU in units, MEMORY in MiB."""
+    return [{"name": name, "type": "INTEGER", "integerValue": value} for name, value in values.items()]

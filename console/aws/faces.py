@@ -1,0 +1,14 @@
+"""Every service's operations, registered by being imported. Adding a service is adding its module here, and its name to
+`models.SERVED`."""
+
+from __future__ import annotations
+
+from console.aws.ecs import (  # noqa: F401
+    clusters,
+    definitions,
+    deployments,
+    instances,
+    services,
+    tags,
+    tasks,
+)
