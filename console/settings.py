@@ -236,7 +236,9 @@ SLIPWAY_OUTGOING_REFUSED: list[str] = env.list("SLIPWAY_OUTGOING_REFUSED", defau
 SLIPWAY_REST_PER_MINUTE: int = env.int("SLIPWAY_REST_PER_MINUTE", default=1200)  # of one identity
 SLIPWAY_BAD_TOKENS_PER_MINUTE: int = env.int("SLIPWAY_BAD_TOKENS_PER_MINUTE", default=30)  # from one address
 # AWS's face is not limited unless it is said here: ecs:RegisterTaskDefinition=60,iam:*=600 (of one identity, a minute).
-SLIPWAY_AWS_LIMITS: dict[str, int] = env.dict("SLIPWAY_AWS_LIMITS", cast={"value": int}, default={})
+SLIPWAY_AWS_LIMITS: dict[str, int] = {
+    name: int(most) for name, most in env.dict("SLIPWAY_AWS_LIMITS", default={}).items()
+}
 
 # --- REST ----------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {

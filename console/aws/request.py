@@ -22,7 +22,7 @@ def is_aws(scope: Mapping[str, Any]) -> bool:
     form or awsJson to `/`, where no page of the console takes a POST. Cheap: asked of every request."""
     if scope["type"] != "http":
         return False
-    posts = scope["method"] == "POST" and scope["path"] == "/"
+    posts = scope.get("method") == "POST" and scope.get("path") == "/"
     for name, value in scope["headers"]:
         if name == b"authorization":
             if value.startswith(SIGNED):
@@ -31,7 +31,7 @@ def is_aws(scope: Mapping[str, Any]) -> bool:
             posts and name == b"content-type" and value.startswith((_FORM, _AMZ_JSON))
         ):
             return True
-    query: bytes = scope["query_string"]
+    query: bytes = scope.get("query_string", b"")
     return b"X-Amz-Algorithm=" in query or _PRESIGNED in query
 
 

@@ -171,6 +171,11 @@ ENDPOINTS = [
         ),
     ),
     Endpoint(
+        "service-revisions/<str:serviceRevision>",
+        _SERVICES,
+        GET=Action("describe_service_revision", RevisionShape),
+    ),
+    Endpoint(
         "deployments/<str:serviceDeployment>",
         _DEPLOYMENTS,
         GET=Action("describe_service_deployment", DeploymentShape),

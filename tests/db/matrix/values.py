@@ -50,6 +50,7 @@ _VALUES: dict[str, Any] = {
     "secret_id": "shop/db",
     "service": "web",
     "service_deployment": "{deployment}",
+    "service_revision": "{revision}",
     "service_name": "matrix",
     "serial_number": "arn:aws:iam::123456789012:mfa/amina/phone",
     "session_name": "matrix",

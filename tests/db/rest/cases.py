@@ -64,6 +64,7 @@ READS = [
         f"{_S}/rollback",
         f"{_S}/deployments",
         "deployments/{deployment}",
+        "service-revisions/{revision}",
         "tasks",
         "clusters/production/tasks",
         "clusters/production/tasks/{task}",
@@ -357,6 +358,7 @@ class Scene:
             {
                 "instance": world.instances[0].pk,
                 "deployment": world.deployment.pk,
+                "revision": world.revisions[13].pk,
                 "task": world.new[0].pk,
                 **signing_in,
                 "service_arn": here.service_arn("production", "web"),
