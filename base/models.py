@@ -29,3 +29,14 @@ class Installation(models.Model):
 
     def __str__(self) -> str:
         return self.installation_id
+
+
+class Lease(models.Model):
+    """Who does what only one may do at a time, and until when without saying so again. See base.leases."""
+
+    name = models.CharField(primary_key=True, max_length=200)
+    owner = models.CharField(max_length=64)
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} by {self.owner}"

@@ -62,6 +62,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     beat_schedule=BEAT_SCHEDULE,
+    beat_scheduler="console.beat:LeasedScheduler",
     beat_schedule_filename=str(settings.HOME.beat_schedule),
     # How long beat may sleep before it looks at its schedule again; entries fire on time regardless.
     beat_max_loop_interval=30,

@@ -1,4 +1,4 @@
-"""The engine watcher: one thread an engine that follows its events, one heartbeat for all.
+"""The engine watcher: one thread an engine that follows its events, one heartbeat for all, a lease an engine.
 
 It changes nothing but what is known: an event wakes its task's driver, which looks for itself. Whatever the watcher
 misses while it is down is found when it compares engine and rows at its next start, or by the sweep.
@@ -6,14 +6,15 @@ misses while it is down is found when it compares engine and rows at its next st
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from datetime import datetime, timedelta
 
-from django.db import close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import Exists, OuterRef, Q
 
-from base import clock
+from base import clock, leases
 from clusters.connection import record_connected, record_disconnected
 from clusters.engine.errors import EngineError
 from clusters.engine.port import EngineEvent
@@ -28,23 +29,29 @@ ROSTER = 2.0  # seconds between looks at which instances there are
 HEARTBEAT = 10.0  # seconds between pings of each engine
 ALIGN = 60.0  # seconds between comparisons of engine and rows
 _BACK_OFF = (0.5, 1.0, 2.0, 4.0, 8.0)
+# A watcher that died is taken over from after so many seconds; at once where that can be seen.
+LEASE = 6.0
+_PRESENCE = "watcher:"
 _OVERLAP = timedelta(seconds=2)  # events asked for again after a break
 
 
 class Watcher:
-    """Runs until stop()."""
+    """Runs until stop(). Any number may run: each instance is followed by the one that holds its lease, and they share
+    them evenly."""
 
     def __init__(self) -> None:
+        self.owner = leases.new_owner()
         self._stopping = threading.Event()
         self._followers: dict[str, Follower] = {}
 
     def stop(self) -> None:
         self._stopping.set()
-        for follower in self._followers.values():
+        for follower in list(self._followers.values()):
             follower.stop()
 
     def run(self) -> None:
         log.info("watching")
+        threading.Thread(target=self._keep, name="watch-leases", daemon=True).start()
         while not self._stopping.is_set():
             try:
                 self._look()
@@ -54,21 +61,74 @@ class Watcher:
             self._stopping.wait(ROSTER)
         for follower in self._followers.values():
             follower.stop()
+        try:
+            ContainerInstance.objects.filter(watch_owner=self.owner).update(watch_owner="", watch_until=None)
+            leases.give_back(_PRESENCE + self.owner, self.owner)
+        except DatabaseError as error:
+            log.warning("the leases end by themselves, the database does not answer: %s", error)
 
     def _look(self) -> None:
-        """Follow every instance that is registered, or still has tasks to be stopped."""
+        """Follow this watcher's part of the instances that are registered, or still have tasks to be stopped."""
         close_old_connections()
-        busy = Task.objects.filter(instance=OuterRef("pk")).exclude(status="STOPPED")
-        wanted = dict(
-            ContainerInstance.objects.filter(~Q(status="INACTIVE") | Exists(busy)).values_list("pk", "url")
-        )
-        for key in set(self._followers) - set(wanted):
-            self._followers.pop(key).stop()
-        for key in wanted:
+        wanted = self._share()
+        for key in set(self._followers) - wanted:
+            self._let_go(key)
+        for key in sorted(wanted):
             follower = self._followers.get(key)
             if follower is None or not follower.alive:
                 self._followers[key] = Follower(key)
             self._followers[key].beat()
+
+    # ---- who follows which ---------------------------------------------------------------------
+
+    def _keep(self) -> None:
+        """Renew what is held, whatever engine the roster waits for meanwhile."""
+        while not self._stopping.wait(LEASE / 3):
+            try:
+                ContainerInstance.objects.filter(watch_owner=self.owner).update(watch_until=_lease_end())
+                leases.take(_PRESENCE + self.owner, self.owner, LEASE)
+            except DatabaseError as error:
+                log.warning("the leases of this watcher were not renewed: %s", error)
+            finally:
+                connection.close()
+
+    def _share(self) -> set[str]:
+        """The instances this watcher holds: what is free is taken, and what is more than its part given up."""
+        leases.take(_PRESENCE + self.owner, self.owner, LEASE)
+        busy = Task.objects.filter(instance=OuterRef("pk")).exclude(status="STOPPED")
+        rows = list(
+            ContainerInstance.objects.filter(~Q(status="INACTIVE") | Exists(busy))
+            .order_by("pk")
+            .values_list("pk", "watch_owner", "watch_until")
+        )
+        part = -(-len(rows) // max(1, leases.count(_PRESENCE)))
+        mine = [key for key, owner, _ in rows if owner == self.owner]
+        for key in mine[part:]:
+            self._let_go(key)
+        del mine[part:]
+        now = clock.now()
+        for key, owner, until in rows:
+            free = not owner or until is None or until <= now or leases.is_gone(owner)
+            if owner != self.owner and free and len(mine) < part and self._take(key, owner, until):
+                mine.append(key)
+        return set(mine)
+
+    def _take(self, key: str, owner: str, until: datetime | None) -> bool:
+        row = ContainerInstance.objects.filter(pk=key, watch_owner=owner, watch_until=until)
+        return bool(row.update(watch_owner=self.owner, watch_until=_lease_end()))
+
+    def _let_go(self, key: str) -> None:
+        follower = self._followers.pop(key, None)
+        if follower is not None:
+            follower.stop()
+            follower.hang_up()
+        ContainerInstance.objects.filter(pk=key, watch_owner=self.owner).update(
+            watch_owner="", watch_until=None
+        )
+
+
+def _lease_end() -> datetime:
+    return clock.now() + timedelta(seconds=LEASE)
 
 
 class Follower:
@@ -89,6 +149,11 @@ class Follower:
 
     def stop(self) -> None:
         self._stopping.set()
+
+    def hang_up(self) -> None:
+        """End the stream that its thread waits in: another watcher follows the engine from now on."""
+        with contextlib.suppress(ContainerInstance.DoesNotExist):
+            forget(self._instance())
 
     def _instance(self) -> ContainerInstance:
         return ContainerInstance.objects.select_related("cluster").get(pk=self.instance_id)
@@ -132,6 +197,8 @@ class Follower:
         take_event(event)
 
     def _lost(self, reason: str) -> None:
+        if self._stopping.is_set():
+            return  # hung up
         self._failures += 1
         try:
             instance = self._instance()

@@ -14,6 +14,7 @@ import io
 import shutil
 import subprocess
 import tarfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,8 +144,8 @@ def add_to_fake(host: FakeHost) -> None:
         host.add_image(image.reference, image.behaviour)
 
 
-def image_tar(image: LabImage) -> bytes:
-    """The image's root file system."""
+def image_tar(image: LabImage, extra: Mapping[str, bytes] | None = None) -> bytes:
+    """The image's root file system, with these files more."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for folder in ("bin", "dev", "etc", "proc", "sys", "root", "tmp"):
@@ -154,6 +155,8 @@ def image_tar(image: LabImage) -> bytes:
             _add(tar, f"bin/{applet}", kind=tarfile.SYMTYPE, link="busybox")
         _add(tar, "bin/app", f"#!/bin/sh\n{image.app}".encode(), mode=0o755)
         _add(tar, "bin/health", f"#!/bin/sh\n{image.health}".encode(), mode=0o755)
+        for path, data in (extra or {}).items():
+            _add(tar, path, data)
         _add(tar, "etc/passwd", b"root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n")
         _add(tar, "etc/group", b"root:x:0:\nnogroup:x:65534:\n")
     return buffer.getvalue()

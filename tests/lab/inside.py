@@ -28,6 +28,7 @@ from access.models import AuditRecord, Token
 from access.registry import system_caller
 from base.errors import OperationError
 from base.installation import installation_id
+from base.models import Lease
 from clusters import operations as clusters
 from clusters.models import Cluster, ContainerInstance, HostPort
 from services import definitions, operations, task_operations
@@ -132,6 +133,20 @@ def token(username: str = "admin") -> str:
 
 def _fields(row: Any, *names: str) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
+
+
+@call
+def watched_by() -> list[str]:
+    """The watcher of each registered instance; "" where none holds a lease that has not ended."""
+    rows = ContainerInstance.objects.exclude(status="INACTIVE").order_by("pk")
+    now = datetime.now().astimezone()
+    return [row.watch_owner if row.watch_until and row.watch_until > now else "" for row in rows]
+
+
+@call
+def sent_by_beat(name: str) -> dict[str, Any]:
+    """Who last sent this entry of the schedule, and until when nobody else does."""
+    return _fields(Lease.objects.get(pk=f"beat:{name}"), "owner", "until")
 
 
 @call
