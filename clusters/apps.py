@@ -13,3 +13,4 @@ class ClustersConfig(AppConfig):
         from clusters import operations, queries  # noqa: F401  (registers the operations)
 
         cipher.keeps_encrypted("clusters.ContainerInstance", "tls_key")
+        cipher.keeps_encrypted("clusters.ContainerInstance", "ssh_key")

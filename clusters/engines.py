@@ -10,7 +10,7 @@ from django.conf import settings
 
 from base.cipher import decrypt
 from base.installation import installation_id
-from clusters.engine.connect import TlsFiles, open_engine
+from clusters.engine.connect import SshKeys, TlsFiles, open_engine
 from clusters.engine.errors import EngineError
 from clusters.engine.port import Engine
 from clusters.models import ContainerInstance
@@ -23,7 +23,10 @@ def engine_of(instance: ContainerInstance) -> Engine:
     """The engine of this instance. Raises EngineUnavailable where it does not answer at first contact."""
     if settings.SLIPWAY_ROLE == "web":
         raise RuntimeError("the web process never opens an engine: it writes rows, worker and watcher act")
-    key = (instance.url, instance.tls_ca, instance.tls_certificate, instance.tls_key)
+    key = (
+        *(instance.url, instance.tls_ca, instance.tls_certificate, instance.tls_key),
+        *(instance.ssh_host_key, instance.ssh_key),
+    )
     with _lock:
         engine = _open.get(key)
     if engine is not None:
@@ -35,7 +38,8 @@ def engine_of(instance: ContainerInstance) -> Engine:
             cert=_in_memory(instance.tls_certificate),
             key=_in_memory(decrypt(instance.tls_key)),
         )
-    engine = open_engine(instance.url, installation_id(), tls=tls)
+    ssh = SshKeys(decrypt(instance.ssh_key), instance.ssh_host_key) if instance.ssh_key else None
+    engine = open_engine(instance.url, installation_id(), tls=tls, ssh=ssh)
     with _lock:
         return _open.setdefault(key, engine)
 

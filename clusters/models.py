@@ -71,6 +71,8 @@ class ContainerInstance(models.Model):
     tls_ca = models.TextField(blank=True)
     tls_certificate = models.TextField(blank=True)
     tls_key = models.TextField(blank=True)  # encrypted
+    ssh_key = models.TextField(blank=True)  # encrypted
+    ssh_host_key = models.TextField(blank=True)  # what the host must show: TYPE BASE64, one a line
     engine_id = models.CharField(max_length=255, blank=True)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     registered_at = models.DateTimeField(auto_now_add=True)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from access.authorization.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation, system_caller
-from base import clock, here, ids, jobs_by_name, live, outbox, outgoing
+from base import clock, here, ids, jobs_by_name, live, outbox
 from base.cipher import encrypt
-from base.errors import ClientError, InvalidParameter, ResourceInUse, invalid, invalid_fields, unsupported
+from base.errors import ClientError, InvalidParameter, ResourceInUse, invalid
 from base.installation import installation_id
 from base.tags import checked
+from clusters.addresses import Credentials, checked_address
 from clusters.models import CapacityProvider, Cluster, ContainerInstance, Network, instance_topics
 from clusters.queries import (
     DEFAULT_CLUSTER,
@@ -31,7 +29,6 @@ from clusters.queries import (
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}$")
 _ATTRIBUTE_NAME = re.compile(r"^[A-Za-z0-9_./\\-]{1,128}$")
 FARGATE = "FARGATE"
-_LONGEST_URL = 500
 
 
 class ClusterContains(ClientError):
@@ -113,47 +110,6 @@ def delete_cluster(caller: Caller, *, cluster: str) -> Cluster:
 # ---- instances ---------------------------------------------------------------------------------
 
 
-def _checked_url(url: str, tls: Mapping[str, str]) -> str:
-    """An engine's address: a local unix socket, or tcp with client certificates. Clear TCP would be root for all."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError as error:
-        raise invalid("url", f"is no address: {error}") from None
-    if len(url) > _LONGEST_URL or not url.isprintable():
-        raise invalid("url", f"at most {_LONGEST_URL} printable characters")
-    if parts.scheme in settings.SLIPWAY_EXTRA_ENGINE_SCHEMES:  # fake engines of tests and benchmarks
-        return url
-    if parts.scheme == "unix":
-        if not parts.path.startswith("/"):
-            raise invalid("url", "a local engine is unix:///path/to/docker.sock")
-        if any(tls.values()):
-            raise invalid("tlsCertificate", "certificates are for tcp:// engines")
-        if Path(os.path.abspath(parts.path)).is_relative_to(settings.SLIPWAY_HOME):
-            raise invalid("url", "lies within Slipway's own home, where no engine listens")
-        return url
-    if parts.scheme == "tcp":
-        if not parts.hostname or not port:
-            raise invalid("url", "a remote engine is tcp://host:port")
-        if parts.username or parts.path.strip("/") or parts.query or parts.fragment:
-            raise invalid("url", "a remote engine is tcp://host:port and nothing more")
-        try:
-            outgoing.check_host(parts.hostname)
-        except outgoing.ForbiddenAddress as error:
-            raise invalid("url", f"{error}: no engine is looked for there") from None
-        missing = {
-            name: "required for a tcp:// engine: whoever reaches it without is root there"
-            for name, value in tls.items()
-            if not value
-        }
-        if missing:
-            raise invalid_fields(missing)
-        return url
-    if parts.scheme == "ssh":
-        raise unsupported("ssh:// engines", "Use unix:// or tcp:// with client certificates.")
-    raise invalid("url", "an engine is unix:///path/to/docker.sock or tcp://host:port")
-
-
 def _checked_attributes(attributes: Mapping[str, str] | None) -> dict[str, str]:
     attributes = dict(attributes or {})
     for name in attributes:
@@ -169,7 +125,7 @@ def _checked_attributes(attributes: Mapping[str, str] | None) -> dict[str, str]:
     resource=cluster_arn_of,
     extra=_needs_of_registration,
     writes=True,
-    redact=("tls_key",),
+    redact=("tls_key", "ssh_key"),
 )
 def register_container_instance(
     caller: Caller,
@@ -180,15 +136,18 @@ def register_container_instance(
     tls_ca: str = "",
     tls_certificate: str = "",
     tls_key: str = "",
+    ssh_key: str = "",
+    ssh_host_key: str = "",
     attributes: Mapping[str, str] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> ContainerInstance:
     """Register a Docker Engine. It shows as not connected until the engine has answered, a moment later.
 
-    `url`: unix:///path or tcp://host:port; `tls_*`: PEM texts, all three for tcp.
+    `url`: unix:///path, tcp://host:port or ssh://user@host[:port]; `tls_*`: PEM texts, all three for tcp; `ssh_key`: a
+    private key without passphrase, `ssh_host_key`: the host's public key, as ssh-keyscan prints it, both for ssh.
     """
-    tls = {"tlsCa": tls_ca, "tlsCertificate": tls_certificate, "tlsKey": tls_key}
-    url = _checked_url(url.strip(), tls)
+    url = url.strip()
+    credentials = checked_address(url, Credentials(tls_ca, tls_certificate, tls_key, ssh_key, ssh_host_key))
     if len(name) > 255:
         raise invalid("name", "at most 255 characters")
     row = find_cluster(cluster)
@@ -205,9 +164,11 @@ def register_container_instance(
         arn=here.container_instance_arn(row.name, instance_id),
         name=name,
         url=url,
-        tls_ca=tls_ca,
-        tls_certificate=tls_certificate,
-        tls_key=encrypt(tls_key) if tls_key else "",
+        tls_ca=credentials.tls_ca,
+        tls_certificate=credentials.tls_certificate,
+        tls_key=encrypt(credentials.tls_key) if credentials.tls_key else "",
+        ssh_key=encrypt(credentials.ssh_key) if credentials.ssh_key else "",
+        ssh_host_key=credentials.ssh_host_key,
         attributes={"ecs.availability-zone": f"{settings.SLIPWAY_REGION}a"} | _checked_attributes(attributes),
         tags=checked(tags),
         registered_by=caller.arn,

@@ -40,8 +40,10 @@ mount --make-rprivate /
 hostname {name}
 ip link set lo up
 mount --rbind {cgroups} /sys/fs/cgroup
-mkdir -p /run/docker /var/lib/docker /etc/docker
-mount -t tmpfs tmpfs /run/docker
+umount --lazy {cgroups}
+# Its own sockets, locks and pids: /run/docker.sock is this host's engine.
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/docker /run/sshd /run/lock /var/lib/docker /etc/docker
 # Holds the key that the engine's identity is made of: two hosts are two engines.
 mount -t tmpfs tmpfs /etc/docker
 mount --bind {data} /var/lib/docker
@@ -108,7 +110,15 @@ class LabEngine:
         (self.folder / "dockerd.pid").unlink(missing_ok=True)
         self._end_containerd()
         self._dockerd = self.spawn(
-            *("dockerd", "--host", self.url, "--pidfile", str(self.folder / "dockerd.pid")),
+            *(
+                "dockerd",
+                "--host",
+                self.url,
+                "--host",
+                "unix:///run/docker.sock",
+                "--pidfile",
+                str(self.folder / "dockerd.pid"),
+            ),
             *("--bip", f"172.31.{self._number}.1/24", "--storage-driver", "overlay2"),
             *self._tls_options(),
         )

@@ -30,6 +30,7 @@ from base.outgoing import PinnedAdapter
 
 from .errors import EngineBusy, EngineError, EngineTimeout, EngineUnavailable, InvalidRequest
 from .refusals import general_refusal
+from .ssh import SshAdapter, SshConnector, SshKeys, explained
 
 Refusal = Callable[[int, str], EngineError]
 
@@ -130,11 +131,15 @@ class Hijacked:
 
 
 class Transport:
-    """Shared by threads. `url`: unix:///path or tcp://host:port (with `tls`)."""
+    """Shared by threads. `url`: unix:///path, tcp://host:port (with `tls`) or ssh://user@host (with `ssh`)."""
 
-    def __init__(self, url: str, tls: TlsFiles | None, timeouts: Timeouts) -> None:
+    def __init__(
+        self, url: str, tls: TlsFiles | None, timeouts: Timeouts, ssh: SshKeys | None = None
+    ) -> None:
         self.url = url
         self._tls = tls
+        self._ssh = ssh
+        self._connector: SshConnector | None = None
         self._timeouts = timeouts
         self._lock = threading.Lock()
         self._streams: weakref.WeakSet[Stream] = weakref.WeakSet()
@@ -274,7 +279,7 @@ class Transport:
             all_headers["Content-Type"] = "application/json"
         if data is not None and not isinstance(data, bytes):
             data = iter(data)  # a list would be taken for the fields of a form
-        with _network_errors(self.url):
+        with explained(self._connector), _network_errors(self.url):
             reply = client.request(
                 method,
                 f"{client.base_url}{prefix}{path}",
@@ -319,18 +324,28 @@ class Transport:
                 raise InvalidRequest(
                     f"{self.url}: an engine on TCP needs client certificates; an open port gives root to everyone."
                 )
+            elif scheme == "ssh" and self._ssh is not None:
+                client = self._sdk_client(None, "http://engine:80")
+                self._connector = SshConnector(self.url, self._ssh)
+                client.mount("http://", SshAdapter(self._connector, pool_maxsize=POOL_SIZE))
+            elif scheme == "ssh":
+                raise InvalidRequest(
+                    f"{self.url}: an engine over SSH needs a private key and the host's key."
+                )
             else:
-                raise InvalidRequest(f"{self.url}: only unix:// and tcp:// engines are supported.")
+                raise InvalidRequest(f"{self.url}: only unix://, tcp:// and ssh:// engines are supported.")
+        except ValueError as error:
+            raise InvalidRequest(f"{self.url}: {error}") from error
         except DockerException as error:
             raise InvalidRequest(f"{self.url}: {error}") from error
         # Neither a proxy nor a .netrc of the environment has a say in how engines are reached.
         client.trust_env = False
         return client
 
-    def _sdk_client(self, tls: TLSConfig | None) -> APIClient:
+    def _sdk_client(self, tls: TLSConfig | None, base_url: str = "") -> APIClient:
         # A version is given so that the constructor makes no request: an engine may be down now.
         return APIClient(
-            base_url=self.url,
+            base_url=base_url or self.url,
             version=".".join(map(str, OLDEST_API)),
             timeout=max(1, int(self._timeouts.read)),
             tls=tls or False,

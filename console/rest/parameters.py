@@ -134,6 +134,8 @@ PARAMETERS: dict[str, str] = {
     "task_definition": "`family`, `family:revision` or an ARN; a family alone means its newest ACTIVE revision.",
     "text": "Any part of who, what, on what, why it failed, or from where, whatever its case.",
     "tier": "Standard (4 KB) or Advanced (8 KB).",
+    "ssh_host_key": "The host's public key, as ssh-keyscan prints it; no other is accepted.",
+    "ssh_key": "A private key without a passphrase, kept encrypted.",
     "tasks": "Ids or ARNs of tasks.",
     "tls_ca": "PEM of the authority that signed the engine's certificate (tcp:// only).",
     "tls_certificate": "PEM of the client certificate (tcp:// only).",

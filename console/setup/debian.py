@@ -86,6 +86,7 @@ DEV_NEEDS = (
     Need("a base image made locally", ("debootstrap",), _program("debootstrap")),
     Need("the compose file's test", ("docker-compose",), _program("docker-compose")),
     Need("hosts in network namespaces", ("iproute2",), _program("ip")),
+    Need("engines over SSH in tests", ("openssh-server", "openssh-client"), _program("sshd")),
     Need("certificates of test engines", ("openssl",), _program("openssl")),
     Need("image pulls in tests", ("docker-registry",), _program("docker-registry")),
 )

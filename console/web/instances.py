@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from base import here
 from base.errors import AccessDenied, OperationError
+from clusters.addresses import fingerprints
 from clusters.models import ContainerInstance
 from clusters.operations import (
     deregister_container_instance,
@@ -39,6 +40,8 @@ _FIELDS = {
     "tlsCa": "tls_ca",
     "tlsCertificate": "tls_certificate",
     "tlsKey": "tls_key",
+    "sshKey": "ssh_key",
+    "sshHostKey": "ssh_host_key",
     "attributes": "attributes",
     "tags": "tags",
     "cluster": "cluster",
@@ -73,6 +76,7 @@ def instance(request: HttpRequest, cluster: str, instance: str) -> HttpResponseB
         "hosts": drawn,
         "legend": legend,
         "facts": found.info,
+        "fingerprints": fingerprints(found.ssh_host_key),
         "ports": found.host_ports.order_by("port")[:200],
         "topics": f"instance:{found.pk}",
         "crumbs": [
@@ -136,7 +140,8 @@ class InstanceForm(forms.Form):
         label=gettext_lazy("Address of the engine"),
         max_length=500,
         help_text=gettext_lazy(
-            "unix:///var/run/docker.sock for the local one, tcp://host:2376 for one with TLS."
+            "unix:///var/run/docker.sock for the local one, tcp://host:2376 for one with TLS, "
+            "ssh://user@host for one over SSH."
         ),
         widget=forms.TextInput(attrs={"spellcheck": "false", "autocomplete": "off", "class": "mono"}),
     )
@@ -162,6 +167,29 @@ class InstanceForm(forms.Form):
         help_text=gettext_lazy("Kept encrypted, and never shown again."),
         widget=forms.Textarea(
             attrs={"rows": 3, "placeholder": "-----BEGIN PRIVATE KEY-----", "autocomplete": "off"}
+        ),
+    )
+    ssh_host_key = forms.CharField(
+        label=gettext_lazy("Host key"),
+        required=False,
+        help_text=gettext_lazy(
+            "The host's public key, as “ssh-keyscan -t ed25519 HOST” prints it. No other host is spoken to."
+        ),
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": "ssh-ed25519 AAAA…", "spellcheck": "false"}),
+    )
+    ssh_key = forms.CharField(
+        label=gettext_lazy("Private key"),
+        required=False,
+        help_text=gettext_lazy(
+            "Of a user there who may use Docker, without a passphrase. Kept encrypted, and never shown again."
+        ),
+        widget=forms.Textarea(
+            attrs={
+                "rows": 3,
+                "placeholder": "-----BEGIN OPENSSH PRIVATE KEY-----",
+                "autocomplete": "off",
+                "spellcheck": "false",
+            }
         ),
     )
     attributes = PairsField(

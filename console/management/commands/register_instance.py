@@ -21,17 +21,19 @@ class Command(BaseCommand):
     help = "Register a Docker Engine, and wait until it answers. One that is registered is left as it is."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("url", help="unix:///path or tcp://host:port")
+        parser.add_argument("url", help="unix:///path, tcp://host:port or ssh://user@host[:port]")
         parser.add_argument("--cluster", default="default")
         parser.add_argument("--name", default="", help="left out: the engine's host name")
         parser.add_argument("--tls-folder", type=Path, help=f"holds {', '.join(_FILES.values())}")
+        parser.add_argument("--ssh-key", type=Path, help="file with a private key without passphrase")
+        parser.add_argument("--ssh-host-key", type=Path, help="file with what ssh-keyscan printed")
         parser.add_argument("--attribute", action="append", default=[], metavar="NAME=VALUE")
         parser.add_argument("--timeout", type=float, default=30.0, help="seconds to wait for its answer")
 
     def handle(self, *args: Any, url: str, cluster: str, name: str, timeout: float, **options: Any) -> None:
         found = ContainerInstance.objects.filter(url=url).exclude(status="INACTIVE").first()
         if found is None:
-            attributes, texts = _pairs(options["attribute"]), _texts(options["tls_folder"])
+            attributes, texts = _pairs(options["attribute"]), _texts(options)
             try:
                 found = register_container_instance(
                     system_caller("command line"),
@@ -42,6 +44,8 @@ class Command(BaseCommand):
                     tls_ca=texts.get("tls_ca", ""),
                     tls_certificate=texts.get("tls_certificate", ""),
                     tls_key=texts.get("tls_key", ""),
+                    ssh_key=texts.get("ssh_key", ""),
+                    ssh_host_key=texts.get("ssh_host_key", ""),
                 )
             except OperationError as error:
                 raise CommandError(_all_of(error)) from error
@@ -63,13 +67,15 @@ def _pairs(given: list[str]) -> dict[str, str]:
     return dict(text.split("=", 1) for text in given)
 
 
-def _texts(folder: Path | None) -> dict[str, str]:
-    if folder is None:
-        return {}
+def _texts(options: dict[str, Any]) -> dict[str, str]:
+    """What the files hold that were named."""
+    folder: Path | None = options["tls_folder"]
+    files = {field: folder / name for field, name in _FILES.items()} if folder else {}
+    files |= {field: options[field] for field in ("ssh_key", "ssh_host_key") if options[field]}
     try:
-        return {field: (folder / name).read_text() for field, name in _FILES.items()}
+        return {field: path.read_text() for field, path in files.items()}
     except OSError as error:
-        raise CommandError(f"--tls-folder: {error}") from error
+        raise CommandError(str(error)) from error
 
 
 def _all_of(error: OperationError) -> str:

@@ -39,6 +39,7 @@ class ContainerInstanceShape(Shape):
     clusterArn = Text("cluster.arn")
     status = Text()
     url = Text()
+    sshHostKey = Text("ssh_host_key", help_text="What an ssh:// host must show, one key a line.")
     agentConnected = Flag("connected", help_text="While false, what runs there is unknown, not gone.")
     connectionError = Text("connection_error", help_text="Why the engine cannot be reached.")
     connectedAt = Moment("connected_at", help_text="Start of the present connection.")
