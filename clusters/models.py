@@ -18,6 +18,7 @@ class Cluster(models.Model):
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     tags = models.JSONField(default=dict, blank=True)  # key -> value
     settings = models.JSONField(default=dict, blank=True)
+    configuration = models.JSONField(default=dict, blank=True)  # AWS form: executeCommandConfiguration
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=400, blank=True)
     active_services = models.PositiveIntegerField(default=0)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from access.authorization.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation, system_caller
+from access.trail import audit
 from base import clock, here, ids, jobs_by_name, live, outbox
 from base.cipher import encrypt
 from base.errors import ClientError, InvalidParameter, ResourceInUse, invalid
 from base.installation import installation_id
 from base.tags import checked
 from clusters.addresses import Credentials, checked_address
+from clusters.configuration import cluster_configuration
 from clusters.models import CapacityProvider, Cluster, ContainerInstance, Network, instance_topics
 from clusters.queries import (
     DEFAULT_CLUSTER,
@@ -57,20 +60,27 @@ def create_cluster(
     caller: Caller,
     *,
     cluster_name: str = DEFAULT_CLUSTER,
+    configuration: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Cluster:
     """Create a cluster with its default network. An active one of that name is answered as it is, as ECS does."""
     if not _NAME.match(cluster_name):
         raise invalid("clusterName", "1 to 255 letters, digits, hyphens and underscores")
     tags = checked(tags)
+    configured = cluster_configuration(configuration)
     cluster, created = Cluster.objects.get_or_create(
         name=cluster_name,
-        defaults={"arn": here.cluster_arn(cluster_name), "tags": tags, "created_by": caller.arn},
+        defaults={
+            "arn": here.cluster_arn(cluster_name),
+            "tags": tags,
+            "created_by": caller.arn,
+            "configuration": configured,
+        },
     )
     if not created and cluster.status != Cluster.Status.ACTIVE:
         cluster.status, cluster.tags, cluster.created_by = Cluster.Status.ACTIVE, tags, caller.arn
-        cluster.created_at = clock.now()
-        cluster.save(update_fields=["status", "tags", "created_by", "created_at"])
+        cluster.created_at, cluster.configuration = clock.now(), configured
+        cluster.save(update_fields=["status", "tags", "created_by", "created_at", "configuration"])
     if not cluster.networks.exists():
         Network.objects.create(
             cluster=cluster,
@@ -81,6 +91,22 @@ def create_cluster(
         )
     live.publish("overview", "clusters")
     return cluster
+
+
+@operation("ecs:UpdateCluster", resource=cluster_arn_of, writes=True)
+def update_cluster(
+    caller: Caller, *, cluster: str, configuration: Mapping[str, Any] | None = None
+) -> Cluster:
+    """Change a cluster's configuration; what is not given stays. executeCommandConfiguration counts for sessions
+    opened from now on."""
+    row = Cluster.objects.select_for_update().get(pk=find_cluster(cluster).pk)
+    if configuration is not None:
+        configured = cluster_configuration(configuration)
+        audit.note_change("configuration", row.configuration, configured)
+        row.configuration = configured
+        row.save(update_fields=["configuration"])
+        live.publish("clusters", f"cluster:{row.name}")
+    return row
 
 
 @operation("ecs:DeleteCluster", resource=cluster_arn_of, writes=True)
@@ -245,5 +271,6 @@ __all__ = [
     "deregister_container_instance",
     "ensure_defaults",
     "register_container_instance",
+    "update_cluster",
     "update_container_instance_state",
 ]

@@ -30,7 +30,7 @@ SLIPWAY_ADMIN_ACCESS_KEY_ID: str = env.str("SLIPWAY_ADMIN_ACCESS_KEY_ID", defaul
 SLIPWAY_ADMIN_SECRET_ACCESS_KEY: str = env.str("SLIPWAY_ADMIN_SECRET_ACCESS_KEY", default="")
 # The address people type, when it is not http://SLIPWAY_BIND:PORT (behind a proxy, with TLS, by name).
 SLIPWAY_URL: str = env.str("SLIPWAY_URL", default="").rstrip("/")
-# Which of our processes this is: web, worker, beat, watcher; "" for a command.
+# Which of our processes this is: web, worker, beat, watcher, exec; "" for a command.
 SLIPWAY_ROLE: str = env.str("SLIPWAY_ROLE", default="")
 # Processes and threads of one installation on one machine.
 SLIPWAY_WEB_WORKERS: int = env.int("SLIPWAY_WEB_WORKERS", default=min(4, os.cpu_count() or 1))
@@ -281,5 +281,10 @@ SLIPWAY_KEEP_STOPPED_TASKS_HOURS: int = env.int("SLIPWAY_KEEP_STOPPED_TASKS_HOUR
 SLIPWAY_KEEP_LOGS_DAYS: int = env.int("SLIPWAY_KEEP_LOGS_DAYS", default=14)
 SLIPWAY_KEEP_DEPLOYMENTS_DAYS: int = env.int("SLIPWAY_KEEP_DEPLOYMENTS_DAYS", default=90)
 SLIPWAY_KEEP_AUDIT_DAYS: int = env.int("SLIPWAY_KEEP_AUDIT_DAYS", default=365)
+# Terminals in containers (ExecuteCommand): how many at once, minutes without a byte either way until one is ended (0:
+# never), and what is kept of one's transcript where its cluster wants transcripts.
+SLIPWAY_EXEC_SESSIONS: int = env.int("SLIPWAY_EXEC_SESSIONS", default=50)
+SLIPWAY_EXEC_IDLE_MINUTES: int = env.int("SLIPWAY_EXEC_IDLE_MINUTES", default=20)
+SLIPWAY_EXEC_TRANSCRIPT_KIB: int = env.int("SLIPWAY_EXEC_TRANSCRIPT_KIB", default=1024)
 # Address schemes of fake engines, for tests and benchmarks only.
 SLIPWAY_EXTRA_ENGINE_SCHEMES: frozenset[str] = frozenset(env.list("SLIPWAY_EXTRA_ENGINE_SCHEMES", default=[]))

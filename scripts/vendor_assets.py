@@ -33,6 +33,10 @@ FILES: dict[str, str] = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
     "uplot/dist/uPlot.iife.min.js": "uplot.min.js",
     "uplot/dist/uPlot.min.css": "uplot.min.css",
+    # Pages with a terminal only.
+    "@xterm/xterm/lib/xterm.mjs": "xterm.mjs",
+    "@xterm/xterm/css/xterm.css": "xterm.css",
+    "@xterm/addon-fit/lib/addon-fit.mjs": "xterm-fit.mjs",
 }
 DEV_FILES: dict[str, str] = {"axe-core/axe.min.js": "dev/axe.min.js"}
 

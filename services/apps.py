@@ -20,6 +20,7 @@ class ServicesConfig(AppConfig):
             task_operations,
         )
         from services.control import standing
+        from services.execute import operations as execute  # noqa: F401
 
         outbox.subscribe("instance.connected", standing.instance_connected)
         outbox.subscribe("instance.state", standing.instance_changed)

@@ -16,8 +16,8 @@ from access.registry import Params
 from base import here
 from base.errors import OperationError
 from clusters.queries import cluster_name
-from services.lookup import cluster_of_service, find_definition, find_revision, find_service
-from services.models import TaskDefinition
+from services.lookup import cluster_of_service, find_definition, find_revision, find_service, task_arn_of
+from services.models import TaskContainer, TaskDefinition
 from services.taskdef.errors import InvalidDocument
 from services.taskdef.resources import resources
 from services.taskdef.validate import validate
@@ -36,6 +36,7 @@ def of_service(params: Params) -> Context:
         return {
             "ecs:cluster": here.cluster_arn(cluster_of_service(name, params["cluster"])),
             **({} if count is None else {"slipway:desired-count": str(count)}),
+            **_exec_allowed(params),
             **_of_definition(_definition_to_run(params)),
         }
 
@@ -47,9 +48,39 @@ def of_task(params: Params) -> Context:
 
     def find() -> Context:
         cluster = here.cluster_arn(cluster_name(params["cluster"]))
-        return {"ecs:cluster": cluster, **_of_definition(_definition_to_run(params))}
+        definition = _of_definition(_definition_to_run(params))
+        return {"ecs:cluster": cluster, **_exec_allowed(params), **definition}
 
     return Deferred(find)
+
+
+def of_exec(params: Params) -> Context:
+    """Of ExecuteCommand, for both of its resources."""
+    container = {"ecs:container-name": str(params["container"])} if params.get("container") else {}
+
+    def find() -> Context:
+        named = container or _only_container(params)
+        return {
+            "ecs:cluster": here.cluster_arn(cluster_name(params["cluster"])),
+            **named,
+            "ecs:task": task_arn_of(params),
+        }
+
+    return Deferred(find)
+
+
+def _only_container(params: Params) -> dict[str, str]:
+    """Of a task of one container, whose name need not be given."""
+    names = TaskContainer.objects.filter(task_id=str(params["task"]).rsplit("/", 1)[-1]).values_list(
+        "name", flat=True
+    )
+    return {"ecs:container-name": names[0]} if len(names) == 1 else {}
+
+
+def _exec_allowed(params: Params) -> dict[str, str]:
+    """ecs:enable-execute-command, where the request says it."""
+    given = params.get("enable_execute_command")
+    return {} if given is None else {"ecs:enable-execute-command": str(bool(given)).lower()}
 
 
 def of_document(params: Params) -> Context:

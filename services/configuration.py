@@ -29,6 +29,12 @@ def _object(value: Any, where: str) -> Mapping[str, Any]:
     return value or {}
 
 
+def flag(value: Any, where: str) -> bool:
+    if not isinstance(value, bool):
+        raise invalid(where, "true or false")
+    return value
+
+
 def _texts(value: Any, where: str) -> list[str]:
     if value is None:
         return []

@@ -86,6 +86,7 @@ def create_service(
     health_check_grace_period_seconds: int = 0,
     scheduling_strategy: str = "REPLICA",
     propagate_tags: str = "NONE",
+    enable_execute_command: bool = False,
     tags: Mapping[str, str] | None = None,
 ) -> Service:
     """Create a service and begin its first deployment. Nested parameters are in AWS form."""
@@ -123,6 +124,7 @@ def create_service(
         deployment_configuration=configuration.deployment_configuration(deployment_configuration),
         health_grace=_checked_grace(health_check_grace_period_seconds),
         propagate_tags=propagate_tags,
+        enable_execute_command=configuration.flag(enable_execute_command, "enableExecuteCommand"),
         tags=checked(tags),
         created_by=caller.arn,
     )
@@ -153,6 +155,7 @@ def update_service(
     health_check_grace_period_seconds: int | None = None,
     force_new_deployment: bool = False,
     propagate_tags: str | None = None,
+    enable_execute_command: bool | None = None,
     from_revision: str | None = None,
 ) -> Service:
     """Scale, reconfigure or deploy. Whatever a service revision freezes (or `force_new_deployment`) begins a new
@@ -173,7 +176,19 @@ def update_service(
         row.health_grace = _checked_grace(health_check_grace_period_seconds)
     if propagate_tags is not None:
         row.propagate_tags = propagate_tags
-    row.save(update_fields=["desired_count", "deployment_configuration", "health_grace", "propagate_tags"])
+    if enable_execute_command is not None:
+        allowed = configuration.flag(enable_execute_command, "enableExecuteCommand")
+        audit.note_change("enableExecuteCommand", row.enable_execute_command, allowed)
+        row.enable_execute_command = allowed
+    row.save(
+        update_fields=[
+            "desired_count",
+            "deployment_configuration",
+            "health_grace",
+            "propagate_tags",
+            "enable_execute_command",
+        ]
+    )
     if row.deployment is not None and deployment_configuration is not None:
         Deployment.objects.filter(pk=row.deployment_id).update(configuration=row.deployment_configuration)
     if from_revision is not None:

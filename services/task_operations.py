@@ -70,6 +70,7 @@ def run_task(
     group: str | None = None,
     started_by: str | None = None,
     client_token: str | None = None,
+    enable_execute_command: bool = False,
     tags: Mapping[str, str] | None = None,
 ) -> RunResult:
     """Run standalone tasks, once. What finds no room is answered as a failure, not kept waiting.
@@ -100,6 +101,7 @@ def run_task(
     )
     new_tags = checked(tags)
     own = checked_overrides(overrides, definition)
+    exec_allowed = configuration.flag(enable_execute_command, "enableExecuteCommand")
     started = [
         _new_task(
             owner,
@@ -111,6 +113,7 @@ def run_task(
             launch_type,
             new_tags,
             own,
+            exec_allowed,
         )
         for instance in placement.chosen
     ]
@@ -133,6 +136,7 @@ def _new_task(
     launch_type: str | None,
     tags: dict[str, str],
     overrides: dict[str, Any],
+    exec_allowed: bool,
 ) -> Task:
     task_id = ids.hex_id()
     return Task(
@@ -149,6 +153,7 @@ def _new_task(
         memory=definition.memory,
         tags=tags,
         overrides=overrides,
+        enable_execute_command=exec_allowed,
     )
 
 

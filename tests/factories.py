@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from access.registry import system_caller
 from base import clock, here, ids
 from clusters.models import Cluster, ContainerInstance, Network
+from services.execute.sessions import digest, told
 from services.models import (
     Deployment,
+    ExecSession,
+    ExecTranscript,
     Family,
     Service,
     ServiceEvent,
@@ -259,6 +263,44 @@ def task(
         )
     if not stopped:
         _count(row, on)
+    return row
+
+
+def exec_session(
+    of: Task, *, status: str = "ACTIVE", transcript: bytes = b"$ ", **fields: Any
+) -> ExecSession:
+    """A session in its first container, of a task that is from now on one that allows it."""
+    Task.objects.filter(pk=of.pk).update(enable_execute_command=True)
+    container = of.containers.all()[0]
+    now = clock.now()
+    values = {
+        "started_at": now if status != "PENDING" else None,
+        "ended_at": now if status == "ENDED" else None,
+        "seen_at": now,
+        "token_expires_at": now + timedelta(seconds=60),
+        "log_group": "/ecs/web",
+        "transcript_bytes": len(transcript),
+        **fields,
+    }
+    row = ExecSession.objects.create(
+        id=f"ecs-execute-command-{ids.hex_id(18)}",
+        task=of,
+        task_arn=of.arn,
+        owner_arn=of.service.arn if of.service is not None else "",
+        cluster_arn=of.cluster.arn,
+        container=container.name,
+        container_arn=here.container_arn(of.cluster.name, of.pk, container.runtime_id[:32]),
+        runtime_id=container.runtime_id,
+        command="/bin/sh",
+        status=status,
+        caller=told(system_caller("scene")),
+        actor=AMINA,
+        token_digest=digest("token"),
+        created_at=now,
+        **values,
+    )
+    if transcript:
+        ExecTranscript.objects.create(session=row, number=1, at=now, data=transcript)
     return row
 
 

@@ -49,6 +49,12 @@ _DOCUMENTS: dict[str, Schema] = {
             }),
         }),
     }),
+    "configuration": _object({
+        "executeCommandConfiguration": _object({
+            "logging": {"type": "string", "enum": ["NONE", "DEFAULT", "OVERRIDE"], "default": "DEFAULT"},
+            "logConfiguration": _object({"cloudWatchLogGroupName": {"type": "string", "maxLength": 512}}),
+        }),
+    }),
     "network_configuration": _object({
         "awsvpcConfiguration": _object({
             "subnets": _STRINGS,

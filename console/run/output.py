@@ -14,7 +14,7 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 _NAME_WIDTH = 8
-_COLOURS = {"web": 36, "worker": 32, "watcher": 35, "beat": 34, "redis": 33, "slipway": 1}
+_COLOURS = {"web": 36, "worker": 32, "watcher": 35, "beat": 34, "redis": 33, "exec": 34, "slipway": 1}
 _MAX_FILE_BYTES = 10 * 1024 * 1024
 _KEPT_FILES = 4
 

@@ -76,6 +76,16 @@ def beat(home: Home) -> Spec:
     )
 
 
+def terminals() -> Spec:
+    """Holds what ExecuteCommand runs, so that a busy terminal slows down nothing else."""
+    return Spec(
+        "exec",
+        (sys.executable, "manage.py", "exec"),
+        env={"SLIPWAY_ROLE": "exec"},
+        stop_seconds=5.0,
+    )
+
+
 def watcher() -> Spec:
     return Spec(
         "watcher", (sys.executable, "manage.py", "watch"), env={"SLIPWAY_ROLE": "watcher"}, stop_seconds=5.0

@@ -110,6 +110,7 @@ class Supervisor:
             self._add(specs.web(index, self._listener.fileno()))
         self._add(specs.worker())
         self._add(specs.watcher())
+        self._add(specs.terminals())
         self._add(specs.beat(self._home))
         answered = await self._web_answers()
         if self._stop.is_set():

@@ -144,6 +144,7 @@ def _new_task(service: Service, revision: ServiceRevision, action: model.StartTa
         group=f"service:{service.name}",
         started_by=f"ecs-svc/{deployment or revision.pk}",
         launch_type=configuration.get("launchType", "EC2"),
+        enable_execute_command=service.enable_execute_command,
         cpu=definition.cpu,
         memory=definition.memory,
         tags=tags,

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef
 
 from base import clock
+from services.execute import sessions
 from services.models import IN_PROGRESS, Deployment, Service, ServiceEvent, ServiceRevision, Task
 from telemetry.models import LogStream
 
@@ -20,9 +21,17 @@ def apply() -> dict[str, int]:
     now = clock.now()
     tasks = _stopped_tasks(now - timedelta(hours=settings.SLIPWAY_KEEP_STOPPED_TASKS_HOURS))
     logs = _logs(now - timedelta(days=settings.SLIPWAY_KEEP_LOGS_DAYS))
+    sessions.sweep()
+    exec_sessions = sessions.forget(now - timedelta(days=settings.SLIPWAY_KEEP_LOGS_DAYS))
     deployments = _deployments(now - timedelta(days=settings.SLIPWAY_KEEP_DEPLOYMENTS_DAYS))
     services = _services(now - timedelta(days=settings.SLIPWAY_KEEP_DEPLOYMENTS_DAYS))
-    return {"tasks": tasks, "logs": logs, "deployments": deployments, "services": services}
+    return {
+        "tasks": tasks,
+        "logs": logs,
+        "exec_sessions": exec_sessions,
+        "deployments": deployments,
+        "services": services,
+    }
 
 
 def _stopped_tasks(before: object) -> int:

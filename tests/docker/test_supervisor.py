@@ -23,7 +23,7 @@ from clusters.engine.port import LABEL_ROLE
 from tests.lab.installation import ROOT, Installation, until
 from tests.lab.leftovers import remove_all
 
-PROCESSES = ("redis", "web-1", "worker", "watcher", "beat")
+PROCESSES = ("redis", "web-1", "worker", "watcher", "exec", "beat")
 
 
 @pytest.fixture(scope="module")

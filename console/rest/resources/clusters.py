@@ -69,6 +69,11 @@ ENDPOINTS = [
         "clusters/<str:cluster>",
         _CLUSTERS,
         GET=Action("describe_cluster", ClusterShape),
+        PATCH=Action(
+            "update_cluster",
+            ClusterShape,
+            example={"configuration": {"executeCommandConfiguration": {"logging": "DEFAULT"}}},
+        ),
         DELETE=Action("delete_cluster", ClusterShape),
     ),
     Endpoint("container-instances", _INSTANCES, GET=_instances("listContainerInstances")),

@@ -6,9 +6,16 @@ from typing import Any
 
 from django.db.models import prefetch_related_objects
 
-from console.rest.actions import Action, Endpoint, Filter, Lines, Listing
+from console.rest.actions import Action, Endpoint, File, Filter, Lines, Listing
 from console.rest.shapes.common import Shape, Tags
-from console.rest.shapes.tasks import LinesShape, ProtectionShape, RunShape, TaskShape
+from console.rest.shapes.tasks import (
+    ExecSessionShape,
+    ExecutionShape,
+    LinesShape,
+    ProtectionShape,
+    RunShape,
+    TaskShape,
+)
 from services.scheduler.model import Status
 from services.task_operations import RunResult
 
@@ -49,6 +56,17 @@ def _tasks(name: str) -> Listing:
     )
 
 
+def _sessions(name: str) -> Listing:
+    return Listing(
+        "list_exec_sessions",
+        ExecSessionShape,
+        name=name,
+        filters={"status": Filter("status", "Its state.", ("PENDING", "OPENING", "ACTIVE", "ENDED"))},
+        orders={"createdAt": ("created_at",)},
+        order="-createdAt",
+    )
+
+
 _TASK = "clusters/<str:cluster>/tasks/<str:task>"
 ENDPOINTS = [
     Endpoint("tasks", _TASKS, GET=_tasks("listTasks")),
@@ -62,6 +80,24 @@ ENDPOINTS = [
     ),
     Endpoint(_TASK, _TASKS, GET=Action("describe_task", TaskShape)),
     Endpoint(f"{_TASK}/logs", _TASKS, GET=Lines("list_task_log", LinesShape)),
+    Endpoint(
+        f"{_TASK}/exec",
+        _TASKS,
+        POST=Action(
+            "execute_command",
+            ExecutionShape,
+            status=201,
+            example={"command": "/bin/sh", "interactive": True, "container": "web"},
+        ),
+    ),
+    Endpoint(f"{_TASK}/exec-sessions", _TASKS, GET=_sessions("listExecSessionsOfTask")),
+    Endpoint("exec-sessions", _TASKS, GET=_sessions("listExecSessions")),
+    Endpoint("exec-sessions/<str:sessionId>/end", _TASKS, POST=Action("end_exec_session", ExecSessionShape)),
+    Endpoint(
+        "exec-sessions/<str:sessionId>/transcript",
+        _TASKS,
+        GET=File("get_exec_transcript", media_type="text/plain; charset=utf-8", filename="transcript.txt"),
+    ),
     Endpoint(f"{_TASK}/stop", _TASKS, POST=Action("stop_task", TaskShape, example={"reason": "stuck"})),
     Endpoint(
         "clusters/<str:cluster>/task-protection",

@@ -18,6 +18,7 @@ class ClusterShape(Shape):
     runningTasksCount = Whole("running_tasks")
     pendingTasksCount = Whole("pending_tasks")
     registeredContainerInstancesCount = serializers.SerializerMethodField()
+    configuration = Free()
     createdAt = Moment("created_at")
     createdBy = Text("created_by", help_text="ARN.")
     tags = Tags()

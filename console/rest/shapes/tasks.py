@@ -65,6 +65,7 @@ class TaskShape(Shape):
     group = Text()
     startedBy = Text("started_by")
     launchType = Text("launch_type")
+    enableExecuteCommand = Flag("enable_execute_command")
     lastStatus = Text("status")
     desiredStatus = Text("desired_status")
     healthStatus = Text("health")
@@ -101,6 +102,54 @@ class RunShape(Shape):
 
     class Meta:
         ref_name = "RunResult"
+
+
+class SessionTokenShape(Shape):
+    sessionId = Text("session.pk")
+    streamUrl = Text(
+        "stream_url",
+        help_text="A WebSocket. Send the token as JSON first (`tokenValue`, `columns`, `rows`), then input as binary "
+        "messages: docs/exec.md.",
+    )
+    tokenValue = Text("token_value", help_text="Opens the session once, within a minute.")
+
+    class Meta:
+        ref_name = "ExecuteCommandSession"
+
+
+class ExecutionShape(Shape):
+    clusterArn = Text("session.cluster_arn")
+    taskArn = Text("session.task_arn")
+    containerArn = Text("session.container_arn")
+    containerName = Text("session.container")
+    interactive = Flag()
+    session = SessionTokenShape(source="*")
+
+    class Meta:
+        ref_name = "ExecuteCommandResult"
+
+
+class ExecSessionShape(Shape):
+    sessionId = Text("id")
+    taskArn = Text("task_arn")
+    containerName = Text("container")
+    command = Text()
+    status = serializers.ChoiceField(choices=["PENDING", "OPENING", "ACTIVE", "ENDED"])
+    startedBy = Text("actor", help_text="ARN.")
+    createdAt = Moment("created_at")
+    startedAt = Moment("started_at")
+    endedAt = Moment("ended_at")
+    durationSeconds = serializers.FloatField(source="duration_seconds", allow_null=True)
+    bytesIn = Whole("bytes_in")
+    bytesOut = Whole("bytes_out")
+    exitCode = Whole("exit_code", allow_null=True)
+    reason = Text(help_text="Why it ended.")
+    logGroup = Text("log_group", help_text="Of its transcript; empty: none is kept.")
+    transcriptBytes = Whole("transcript_bytes")
+    transcriptCut = Flag("transcript_cut", help_text="More was shown than is kept.")
+
+    class Meta:
+        ref_name = "ExecSession"
 
 
 class LineShape(Shape):

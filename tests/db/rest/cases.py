@@ -70,6 +70,8 @@ READS = [
         "clusters/production/tasks/{task}",
         "clusters/production/tasks/{task}/logs",
         "clusters/production/task-protection?tasks={task}",
+        "clusters/production/tasks/{task}/exec-sessions",
+        "exec-sessions",
         "tags?resourceArn={service_arn}",
         "me",
         "users",
@@ -93,6 +95,7 @@ READS = [
 ]
 # Reads of values: refused to who may only look, and recorded, like writes.
 VALUES = [
+    Case("GET", "exec-sessions/{exec_session}/transcript", 200),
     Case("GET", "audit/verification", 200),
     Case("GET", "audit/export?result=success", 200),
     Case("GET", "secret/value?secretId=shop/db", 200),
@@ -103,6 +106,14 @@ VALUES = [
 ]
 WRITES = [
     Case("POST", "clusters", 201, {"clusterName": "blue"}, {"clusterName": "no spaces"}, "clusterName"),
+    Case(
+        "PATCH",
+        "clusters/production",
+        200,
+        {"configuration": {"executeCommandConfiguration": {"logging": "DEFAULT"}}},
+        {"configuration": {"executeCommandConfiguration": {"logging": "SOME"}}},
+        "configuration.executeCommandConfiguration.logging",
+    ),
     Case("DELETE", "clusters/empty", 200),
     Case(
         "POST",
@@ -152,6 +163,15 @@ WRITES = [
         {"taskDefinition": "web:13", "count": 11},
         "count",
     ),
+    Case(
+        "POST",
+        "clusters/production/tasks/{task}/exec",
+        201,
+        {"command": "/bin/sh", "interactive": True},
+        {"command": "'", "interactive": True},
+        "command",
+    ),
+    Case("POST", "exec-sessions/{exec_session}/end", 200, {}, {"x": 1}, "x"),
     Case("POST", "clusters/production/tasks/{task}/stop", 200, {"reason": "stuck"}, {"reason": 1}, "reason"),
     Case(
         "PUT",
@@ -353,6 +373,7 @@ class Scene:
         put_resource_policy(us, secret_id="guarded", resource_policy=SECRET_POLICY)
         rotate_secret(us, secret_id="guarded", rotation_hook="http://127.0.0.1:9/", rotate_immediately=False)
         delete_secret(us, secret_id="doomed")
+        exec_session = factories.exec_session(world.new[0])
         put_parameter(us, name="/shop/level", type="String", value="info", tags={"team": "shop"})
         return cls(
             {
@@ -360,6 +381,7 @@ class Scene:
                 "deployment": world.deployment.pk,
                 "revision": world.revisions[13].pk,
                 "task": world.new[0].pk,
+                "exec_session": exec_session.pk,
                 **signing_in,
                 "service_arn": here.service_arn("production", "web"),
                 "version": SecretVersion.objects.get().version_id,
