@@ -58,6 +58,11 @@ def compile_query(text: str) -> Query:
     return Query(text, parser.whole())
 
 
+def nothing(text: str) -> Query:
+    """A query that no instance satisfies: for a text kept from before it was checked."""
+    return Query(text, AnyOf(()))
+
+
 # ---- reading -----------------------------------------------------------------------------------
 
 _SPACE = re.compile(r"\s*")
@@ -213,4 +218,4 @@ class _Parser:
             raise self._error(f"{text} is no regular expression: {error}", begin + error.position) from None
 
 
-__all__ = ["OPERATORS", "Facts", "Query", "QueryError", "compile_query"]
+__all__ = ["OPERATORS", "Facts", "Query", "QueryError", "compile_query", "nothing"]

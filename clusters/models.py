@@ -130,6 +130,16 @@ class ContainerInstance(models.Model):
         return bool(self.info.get("joint_limits"))
 
     @property
+    def agent_version(self) -> str:
+        """The engine's version; "" until it has answered."""
+        return str(self.info.get("version", ""))
+
+    @property
+    def ec2_instance_id(self) -> str:
+        """In EC2's form, as scripts and cluster queries expect one."""
+        return f"i-{self.id[:17]}"
+
+    @property
     def availability_zone(self) -> str:
         return str(self.attributes.get("ecs.availability-zone", ""))
 

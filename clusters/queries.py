@@ -8,7 +8,8 @@ from access.authorization.visibility import visible
 from access.registry import Caller, Params, operation
 from base import here
 from base.arn import is_arn
-from base.errors import cluster_not_found, not_found
+from base.errors import cluster_not_found, invalid, not_found
+from clusters.facts import matching
 from clusters.models import Cluster, ContainerInstance
 
 DEFAULT_CLUSTER = "default"
@@ -67,15 +68,27 @@ def describe_cluster(caller: Caller, *, cluster: str = DEFAULT_CLUSTER) -> Clust
 
 
 @operation("ecs:ListContainerInstances", resource=lambda params: "*", writes=False)
-def list_container_instances(caller: Caller, *, cluster: str | None = None) -> QuerySet[ContainerInstance]:
-    """The registered instances this caller may see, of one cluster or of all."""
+def list_container_instances(
+    caller: Caller, *, cluster: str | None = None, filter: str | None = None, status: str | None = None
+) -> QuerySet[ContainerInstance]:
+    """The registered instances this caller may see, of one cluster or of all. `filter`: an expression of the cluster
+    query language; `status`: ACTIVE or DRAINING."""
+    if status is not None and status not in (
+        ContainerInstance.Status.ACTIVE,
+        ContainerInstance.Status.DRAINING,
+    ):
+        raise invalid("status", "ACTIVE or DRAINING")
     instances = ContainerInstance.objects.select_related("cluster").exclude(
         status=ContainerInstance.Status.INACTIVE
     )
-    if cluster is not None:
-        instances = instances.filter(cluster=find_cluster(cluster))
+    owner = find_cluster(cluster) if cluster is not None else None
+    if owner is not None:
+        instances = instances.filter(cluster=owner)
+    if status is not None:
+        instances = instances.filter(status=status)
     keys = {"ecs:cluster": "cluster__arn"}
-    return visible(instances, caller, "ecs:DescribeContainerInstances", row_keys=keys)
+    seen = visible(instances, caller, "ecs:DescribeContainerInstances", row_keys=keys)
+    return matching(seen, filter, owner.pk if owner is not None else None) if filter else seen
 
 
 @operation("ecs:DescribeContainerInstances", resource=instance_arn_of, writes=False)

@@ -10,6 +10,7 @@ class ServicesConfig(AppConfig):
 
     def ready(self) -> None:
         from base import outbox
+        from clusters import facts
         from services import (  # noqa: F401  (registers the operations)
             definitions,
             log_queries,
@@ -21,6 +22,9 @@ class ServicesConfig(AppConfig):
         )
         from services.control import standing
         from services.execute import operations as execute  # noqa: F401
+        from services.usage import task_groups
+
+        facts.provide_task_groups(task_groups)
 
         outbox.subscribe("instance.connected", standing.instance_connected)
         outbox.subscribe("instance.state", standing.instance_changed)

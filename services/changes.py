@@ -74,7 +74,8 @@ def configuration_facts(configuration: Mapping[str, Any]) -> dict[str, str]:
         "Security groups": ", ".join(network.get("securityGroups", [])),
         "Placement": ", ".join(map(_strategy, configuration.get("placementStrategy") or [])),
         "Placement constraints": ", ".join(
-            str(c.get("type")) for c in configuration.get("placementConstraints") or []
+            f"{c.get('type')} {c.get('expression', '')}".strip()
+            for c in configuration.get("placementConstraints") or []
         ),
     }
     told = {

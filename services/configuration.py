@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from base.errors import InvalidParameter, invalid, invalid_fields, unsupported
+from clusters.facts import compiled
 from clusters.models import CapacityProvider, Cluster
 from services.models import TaskDefinition
 
@@ -198,10 +199,17 @@ def capacity(
     return result
 
 
+def _check_expression(text: Any, where: str) -> None:
+    if not isinstance(text, str) or not text.strip():
+        raise invalid(where, "memberOf needs an expression of the cluster query language")
+    compiled(text, where)
+
+
 def placement(
     strategy: Sequence[Mapping[str, Any]] | None, constraints: Sequence[Mapping[str, Any]] | None
 ) -> Document:
-    """placementStrategy (spread, binpack, random; at most 5) and placementConstraints (distinctInstance)."""
+    """placementStrategy (spread, binpack, random; at most 5) and placementConstraints (distinctInstance, memberOf; at
+    most 10)."""
     strategy, constraints = list(strategy or []), list(constraints or [])
     if len(strategy) > 5:
         raise invalid("placementStrategy", "at most 5")
@@ -215,13 +223,15 @@ def placement(
             raise invalid(f"{where}.field", "cpu or memory")
         if kind == "spread" and not (field in ("instanceId", "host") or field.startswith("attribute:")):
             raise invalid(f"{where}.field", "instanceId, host or attribute:NAME")
+    if len(constraints) > 10:
+        raise invalid("placementConstraints", "at most 10")
     for position, item in enumerate(constraints):
         where = f"placementConstraints[{position}]"
         _unknown(_object(item, where), {"type", "expression"}, where)
         if item.get("type") == "memberOf":
-            raise unsupported(f"{where}.type memberOf", "Use distinctInstance.")
-        if item.get("type") != "distinctInstance":
-            raise invalid(f"{where}.type", "distinctInstance")
-        if item.get("expression"):
+            _check_expression(item.get("expression"), f"{where}.expression")
+        elif item.get("type") != "distinctInstance":
+            raise invalid(f"{where}.type", "distinctInstance or memberOf")
+        elif item.get("expression"):
             raise invalid(f"{where}.expression", "not with distinctInstance")
     return {"placementStrategy": strategy, "placementConstraints": constraints}

@@ -18,7 +18,7 @@ from clusters.models import Cluster
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
 from services import condition_keys, configuration
 from services.control.apply import create_tasks
-from services.control.snapshot import demand, instances, required_attributes
+from services.control.snapshot import demand, instances, memberships, required_attributes
 from services.control.transitions import ask_to_stop
 from services.definitions import special_needs
 from services.lookup import definition_arn, find_definition, find_task, task_arn_of, task_owners
@@ -28,6 +28,7 @@ from services.roles import pass_role_needs
 from services.scheduler.filters import Request
 from services.scheduler.model import StopCode, Strategy
 from services.scheduler.placement import place
+from services.usage import task_groups
 from services.wakeup import wake_tasks
 
 MOST_AT_ONCE = 10  # of one RunTask, as ECS
@@ -89,14 +90,13 @@ def run_task(
     configuration.capacity(definition, launch_type, None)
     configuration.network_configuration(owner, definition, network_configuration)
     constraints = configuration.placement(placement_strategy, placement_constraints)
+    request = task_request(definition, constraints["placementConstraints"], group)
+    fleet = instances(owner.pk, request.constraints)
     placement = place(
-        instances(owner.pk),
-        Request(
-            demand(definition.document),
-            distinct_instance=bool(constraints["placementConstraints"]),
-            required_attributes=required_attributes(definition.document),
-        ),
+        fleet,
+        request,
         count,
+        taken_by_instance=taken_by_group(owner.pk, request) if request.distinct_instance else None,
         strategies=[Strategy(s["type"], s.get("field", "")) for s in constraints["placementStrategy"]],
     )
     new_tags = checked(tags)
@@ -126,6 +126,28 @@ def run_task(
     return RunResult(tuple(started), tuple(reason for _ in range(count - len(started))))
 
 
+def task_request(
+    definition: TaskDefinition, constraints: Sequence[Mapping[str, Any]], group: str | None
+) -> Request:
+    """What one standalone task needs of an instance. `constraints`: those of the call, in AWS form."""
+    return Request(
+        demand(definition.document),
+        distinct_instance=any(item["type"] == "distinctInstance" for item in constraints),
+        required_attributes=required_attributes(definition.document),
+        constraints=memberships([*constraints, *definition.document.get("placementConstraints", [])]),
+        group=_group(definition, group),
+    )
+
+
+def taken_by_group(cluster_id: int, request: Request) -> dict[str, int]:
+    """distinctInstance is about the tasks of one group, also those that ran before."""
+    return {instance: groups.get(request.group, 0) for instance, groups in task_groups(cluster_id).items()}
+
+
+def _group(definition: TaskDefinition, group: str | None) -> str:
+    return group or f"family:{definition.family.name}"
+
+
 def _new_task(
     cluster: Cluster,
     definition: TaskDefinition,
@@ -145,7 +167,7 @@ def _new_task(
         cluster=cluster,
         instance_id=instance,
         task_definition=definition,
-        group=group or f"family:{definition.family.name}",
+        group=_group(definition, group),
         started_by=started_by,
         client_token=client_token or "",
         launch_type=launch_type or "EC2",

@@ -65,3 +65,16 @@ def services_of_family(caller: Caller, family: int) -> QuerySet[Service]:
     rows = Service.objects.filter(status=Service.Status.ACTIVE, revisions__task_definition__family=family)
     seen = visible(rows, caller, "ecs:DescribeServices", row_keys=SERVICE_KEYS)
     return seen.select_related("cluster").distinct().order_by("cluster__name", "name")
+
+
+def task_groups(cluster_id: int | None) -> dict[str, dict[str, int]]:
+    """Instance id -> task group -> how many tasks of it are on the instance (not STOPPED), of one cluster or of all.
+    One query."""
+    rows = Task.objects.filter(instance__isnull=False).exclude(status="STOPPED")
+    if cluster_id is not None:
+        rows = rows.filter(cluster_id=cluster_id)
+    counted = rows.order_by().values_list("instance_id", "group").annotate(count=Count("pk"))
+    found: dict[str, dict[str, int]] = {}
+    for instance, group, count in counted:
+        found.setdefault(instance, {})[group] = count
+    return found

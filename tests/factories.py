@@ -216,6 +216,7 @@ def task(
         "healthy_at": began + timedelta(seconds=24) if started and healthy and not stopped else None,
         "stopped_at": now if stopped else None,
         "stopped_reason": reason,
+        "group": f"service:{of.service.name}" if of is not None else f"family:{running_to.family.name}",
         **fields,
     }
     row = Task.objects.create(
@@ -227,7 +228,6 @@ def task(
         service=of.service if of is not None else None,
         revision=of,
         deployment=under,
-        group=f"service:{of.service.name}" if of is not None else f"family:{running_to.family.name}",
         started_by=f"ecs-svc/{under.id}" if under is not None else "amina",
         status=status,
         cpu=running_to.cpu,

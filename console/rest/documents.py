@@ -80,7 +80,13 @@ _DOCUMENTS: dict[str, Schema] = {
         },
         "type",
     ),
-    "placement_constraints": _object({"type": {"type": "string", "enum": ["distinctInstance"]}}, "type"),
+    "placement_constraints": _object(
+        {
+            "type": {"type": "string", "enum": ["distinctInstance", "memberOf"]},
+            "expression": {"type": "string", "maxLength": 2000, "description": "memberOf: a cluster query"},
+        },
+        "type",
+    ),
     # Trust and session policies, in AWS's form as well.
     **{
         name: {"type": "object", "description": words, "additionalProperties": True}

@@ -47,6 +47,7 @@ PARAMETERS: dict[str, str] = {
     "expires_in_minutes": "Minutes until the protection ends, 1 to 2880; 120 by default.",
     "external_id": "What a trust policy may ask for in sts:ExternalId.",
     "family": "The task definition's family.",
+    "filter": "An expression of the cluster query language, such as `attribute:rack exists`.",
     "force": "Even if there is something in it that still runs.",
     "force_delete_without_recovery": "Remove it at once, for good.",
     "force_new_deployment": "Begin a deployment even if nothing has changed.",

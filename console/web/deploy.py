@@ -15,6 +15,7 @@ from base.errors import AccessDenied, OperationError
 from console.web.deployment_form import DeploymentForm
 from console.web.forms import mark
 from console.web.page import caller, page
+from console.web.placement_form import PlacementForm
 from console.web.places import to_service
 from console.web.service_words import short_image
 from console.web.terms import drawn
@@ -26,7 +27,7 @@ from services.taskdef.diff import diff
 _MOST_REVISIONS = 60  # offered; older ones by `?task_definition=`
 
 
-class DeployForm(DeploymentForm):
+class DeployForm(DeploymentForm, PlacementForm):
     task_definition = forms.ChoiceField(label=gettext_lazy("Revision"))
     force = forms.BooleanField(
         label=gettext_lazy("Force a new deployment"),
@@ -37,6 +38,13 @@ class DeployForm(DeploymentForm):
     )
 
     field_order = ("task_definition", "force")
+
+
+_PATHS = {
+    "taskDefinition": "task_definition",
+    **DeploymentForm.PATHS,
+    **PlacementForm.PLACEMENT_PATHS,
+}
 
 
 @page
@@ -53,18 +61,17 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
         "task_definition": str(chosen),
         "force": bool(request.GET.get("force")),
         **DeploymentForm.initial_of(found),
+        **PlacementForm.placement_of(current.configuration),
     }
     form = DeployForm(request.POST or None, initial=initial)
     form.fields["task_definition"].choices = [(str(row), _label(row, current)) for row in offered]  # type: ignore[attr-defined]
     if request.method == "POST" and form.is_valid():
         try:
-            operations.update_service(
-                me, service=service, cluster=cluster, **_parameters(found, form.cleaned_data)
-            )
+            operations.update_service(me, service=service, cluster=cluster, **_parameters(found, form))
         except AccessDenied:
             raise
         except OperationError as error:
-            mark(form, error, {"taskDefinition": "task_definition", **DeploymentForm.PATHS})
+            mark(form, error, _PATHS)
         else:
             messages.success(
                 request, _("%(name)s: %(revision)s is asked for.") % {"name": service, "revision": chosen}
@@ -107,8 +114,11 @@ def _label(row: TaskDefinition, current: ServiceRevision) -> str:
     return f"{label} · {runs}" if row.pk == current.task_definition_id else label
 
 
-def _parameters(service: Service, given: dict[str, Any]) -> dict[str, Any]:
+def _parameters(service: Service, form: DeployForm) -> dict[str, Any]:
+    """What the form did not show stays as it is."""
+    given = form.cleaned_data
     return {
+        **(PlacementForm.placement_parameters(given) if "placement" in form.data else {}),
         "task_definition": given["task_definition"],
         "force_new_deployment": given["force"],
         **DeploymentForm.parameters_of(

@@ -18,21 +18,15 @@ from console.web.deployment_form import DeploymentForm
 from console.web.forms import mark
 from console.web.page import caller, may, page
 from console.web.parts import Crumb
+from console.web.placement_form import PlacementForm
 from console.web.places import place
 from console.web.service_words import short_image
 from services import operations, queries
 
 _MOST_OFFERED = 200
-_PLACEMENTS: dict[str, tuple[Any, list[dict[str, str]]]] = {
-    "": (gettext_lazy("Spread over availability zones"), []),
-    "instances": (gettext_lazy("Spread over instances"), [{"type": "spread", "field": "instanceId"}]),
-    "memory": (gettext_lazy("Fill instances, by memory"), [{"type": "binpack", "field": "memory"}]),
-    "cpu": (gettext_lazy("Fill instances, by CPU"), [{"type": "binpack", "field": "cpu"}]),
-    "random": (gettext_lazy("Anywhere, at random"), [{"type": "random"}]),
-}
 
 
-class CreateForm(DeploymentForm):
+class CreateForm(DeploymentForm, PlacementForm):
     cluster = forms.ChoiceField(label=gettext_lazy("Cluster"))
     service_name = forms.CharField(
         label=gettext_lazy("Service name"),
@@ -50,12 +44,6 @@ class CreateForm(DeploymentForm):
     launch_type = forms.ChoiceField(
         label=gettext_lazy("Launch type"), choices=[("EC2", "EC2"), ("FARGATE", "FARGATE")], initial="EC2"
     )
-    placement = forms.ChoiceField(
-        label=gettext_lazy("Placement"),
-        choices=[(key, label) for key, (label, _strategy) in _PLACEMENTS.items()],
-        required=False,
-    )
-    distinct = forms.BooleanField(label=gettext_lazy("At most one task on each instance"), required=False)
 
     FIELDS = {
         "cluster": "cluster",
@@ -64,7 +52,7 @@ class CreateForm(DeploymentForm):
         "taskDefinition": "task_definition",
         "desiredCount": "desired_count",
         "launchType": "launch_type",
-        "placementStrategy": "placement",
+        **PlacementForm.PLACEMENT_PATHS,
         **DeploymentForm.PATHS,
     }
 
@@ -117,7 +105,6 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
         "task_definition": given["task_definition"].strip(),
         "desired_count": given["desired_count"],
         "launch_type": given["launch_type"],
-        "placement_strategy": _PLACEMENTS[given["placement"]][1],
-        "placement_constraints": [{"type": "distinctInstance"}] if given["distinct"] else [],
+        **PlacementForm.placement_parameters(given),
         **DeploymentForm.parameters_of(given),
     }

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Max
 
 from base import clock
+from clusters.cql import Query, QueryError, compile_query, nothing
 from clusters.models import ContainerInstance, HostPort
 from services import events
 from services.control.driver import checks_health
 from services.models import Deployment, Service, ServiceRevision, Task
 from services.scheduler import model
 from services.taskdef.resources import resources
+from services.usage import task_groups
 
 _MOST_FAILURES = 300  # beyond the breaker's highest threshold
 # Of a task; the rest of its row (overrides, tags, pins) is costly to read for thousands.
@@ -53,6 +56,8 @@ def snapshot(service: Service) -> model.Snapshot:
     configuration = (
         deployment.configuration if deployment is not None else None
     ) or service.deployment_configuration
+    revisions = _revisions(service, tasks)
+    queries = [query for row in revisions.values() for query in row.constraints]
     last_healthy, last_started = _newest_times(service, deployment, effective)
     return model.Snapshot(
         service=service.name,
@@ -62,14 +67,14 @@ def snapshot(service: Service) -> model.Snapshot:
         maximum_percent=configuration["maximumPercent"],
         health_grace=float(service.health_grace),
         breaker=_breaker(configuration["deploymentCircuitBreaker"]),
-        revisions=_revisions(service, tasks),
+        revisions=revisions,
         completed=service.completed_revision_id,
         deployment=_deployment(deployment) if deployment is not None else None,
         tasks=tasks,
         failures=_failures(service, deployment, effective),
         last_healthy_at=last_healthy,
         last_started_at=last_started,
-        instances=instances(service.cluster_id),
+        instances=instances(service.cluster_id, queries),
         steady=service.steady_since is not None,
         timing=timing(),
         last_events=events.newest(service, 10),
@@ -148,6 +153,7 @@ def _revisions(service: Service, tasks: Iterable[model.Task]) -> dict[str, model
 def revision(row: ServiceRevision) -> model.Revision:
     definition = row.task_definition
     constraints = row.configuration.get("placementConstraints", [])
+    own = definition.document.get("placementConstraints", [])
     return model.Revision(
         id=row.pk,
         label=str(definition),
@@ -159,7 +165,21 @@ def revision(row: ServiceRevision) -> model.Revision:
         ),
         distinct_instance=any(item["type"] == "distinctInstance" for item in constraints),
         required_attributes=required_attributes(definition.document),
+        constraints=memberships([*constraints, *own]),
     )
+
+
+def memberships(constraints: Iterable[Mapping[str, Any]]) -> tuple[Query, ...]:
+    """The compiled queries of memberOf constraints (AWS form)."""
+    found = (item["expression"] for item in constraints if item["type"] == "memberOf")
+    return tuple(_compiled(text) for text in dict.fromkeys(found))
+
+
+def _compiled(text: str) -> Query:
+    try:
+        return compile_query(text)
+    except QueryError:
+        return nothing(text)  # registered before expressions were checked: refusals show it
 
 
 def demand(document: dict) -> model.Demand:
@@ -201,14 +221,16 @@ def _newest_times(
     return of_revision.filter(deployment=deployment).aggregate(newest=Max("healthy_at"))["newest"], started
 
 
-def instances(cluster_id: int) -> tuple[model.Instance, ...]:
-    """The registered instances of a cluster with what is reserved on each."""
+def instances(cluster_id: int, queries: Iterable[model.Query] = ()) -> tuple[model.Instance, ...]:
+    """The registered instances of a cluster with what is reserved on each. `queries`: those that will be asked of
+    them; only where one asks for task groups is a further query made, one for all instances."""
     rows = list(ContainerInstance.objects.filter(cluster_id=cluster_id).exclude(status="INACTIVE"))
     ports: dict[str, set[model.Port]] = defaultdict(set)
     for instance_id, port, protocol in HostPort.objects.filter(instance__in=rows).values_list(
         "instance_id", "port", "protocol"
     ):
         ports[instance_id].add((port, protocol))
+    groups = task_groups(cluster_id) if any(query.asks_groups for query in queries) else {}
     return tuple(
         model.Instance(
             id=row.pk,
@@ -220,6 +242,11 @@ def instances(cluster_id: int) -> tuple[model.Instance, ...]:
             memory_reserved=row.memory_reserved,
             ports=frozenset(ports[row.pk]),
             attributes=row.attributes,
+            agent_version=row.agent_version,
+            ec2_instance_id=row.ec2_instance_id,
+            registered_at=row.registered_at,
+            running_tasks=row.running_tasks + row.pending_tasks,
+            groups=groups.get(row.pk, {}),
         )
         for row in rows
     )

@@ -7,10 +7,12 @@ order in which reasons are told (docs/scheduler.md shows it step by step).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
-from services.scheduler.model import Demand, Instance, Port, Revision
+from services.scheduler.model import Demand, Instance, Port, Query, Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +22,27 @@ class Request:
     demand: Demand
     distinct_instance: bool = False
     required_attributes: Mapping[str, str] = field(default_factory=dict)
+    constraints: tuple[Query, ...] = ()
+    group: str = ""  # the task group it will be of
 
     @classmethod
-    def of(cls, revision: Revision) -> Request:
-        return cls(revision.demand, revision.distinct_instance, revision.required_attributes)
+    def of(cls, revision: Revision, group: str = "") -> Request:
+        return cls(
+            revision.demand,
+            revision.distinct_instance,
+            revision.required_attributes,
+            revision.constraints,
+            group,
+        )
 
 
 @dataclass(slots=True)
 class Slot:
-    """A working copy of one instance, changed as tasks are placed on it or thought away from it."""
+    """A working copy of one instance, changed as tasks are placed on it or thought away from it.
+
+    It is also what cluster queries are asked about: tasks placed a moment ago in the same plan count as if they ran
+    already, so placing five at once is the same as placing one after the other.
+    """
 
     id: str
     instance: Instance
@@ -37,24 +51,63 @@ class Slot:
     ports: set[Port]  # host ports in use
     taken: int  # tasks of the service on it, also those being replaced or stopped: what distinctInstance sees
     count: int  # tasks of the service that are to stay: what spread sees
+    group: str  # of the tasks that are placed and thought away
+    group_counts: Counter[str]
+    running_tasks: int
 
     @classmethod
-    def of(cls, instance: Instance, taken: int, count: int) -> Slot:
+    def of(cls, instance: Instance, taken: int, count: int, group: str = "") -> Slot:
         free_cpu = instance.cpu - instance.cpu_reserved
         free_memory = instance.memory - instance.memory_reserved
-        return cls(instance.id, instance, free_cpu, free_memory, set(instance.ports), taken, count)
+        ports, groups = set(instance.ports), Counter(instance.groups)
+        running = instance.running_tasks
+        return cls(instance.id, instance, free_cpu, free_memory, ports, taken, count, group, groups, running)
+
+    def copy(self) -> Slot:
+        return replace(self, ports=set(self.ports), group_counts=Counter(self.group_counts))
 
     def reserve(self, demand: Demand) -> None:
         self.cpu -= demand.cpu
         self.memory -= demand.memory
         self.ports |= demand.ports
-        self.taken += 1
+        self._count(1)
 
     def release(self, demand: Demand) -> None:
         self.cpu += demand.cpu
         self.memory += demand.memory
         self.ports -= demand.ports
-        self.taken -= 1
+        self._count(-1)
+
+    def _count(self, change: int) -> None:
+        self.taken += change
+        self.running_tasks += change
+        self.group_counts[self.group] += change
+
+    # ---- facts of cluster queries --------------------------------------------------------------
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        return self.instance.attributes
+
+    @property
+    def connected(self) -> bool:
+        return self.instance.connected
+
+    @property
+    def agent_version(self) -> str:
+        return self.instance.agent_version
+
+    @property
+    def ec2_instance_id(self) -> str:
+        return self.instance.ec2_instance_id
+
+    @property
+    def registered_at(self) -> datetime | None:
+        return self.instance.registered_at
+
+    @property
+    def groups(self) -> Collection[str]:
+        return [group for group, count in self.group_counts.items() if count > 0]
 
 
 def enough_cpu(slot: Slot, request: Request) -> str:
@@ -81,15 +134,39 @@ def has_attributes(slot: Slot, request: Request) -> str:
 def distinct_instance(slot: Slot, request: Request) -> str:
     if slot.taken <= 0 or not request.distinct_instance:
         return ""
-    return "already runs a task of this service, and its placement constraint is distinctInstance."
+    return f"{_UNSATISFIED}: distinctInstance, and it runs such a task already."
+
+
+def member_of(slot: Slot, request: Request) -> str:
+    """Constraints on what the instance is."""
+    return _outside(slot, (query for query in request.constraints if not query.asks_tasks))
+
+
+def member_of_by_tasks(slot: Slot, request: Request) -> str:
+    """Constraints on what runs there: they may hold when tasks have come or gone."""
+    return _outside(slot, (query for query in request.constraints if query.asks_tasks))
+
+
+_UNSATISFIED = "did not satisfy the placement constraints"
+
+
+def _outside(slot: Slot, queries: Iterable[Query]) -> str:
+    broken = next((query for query in queries if not query.matches(slot)), None)
+    return "" if broken is None else f"{_UNSATISFIED}: memberOf {broken.text}."
 
 
 Filter = Callable[[Slot, Request], str]
 
 # Those that stopping tasks could satisfy …
-PASSING: tuple[Filter, ...] = (enough_cpu, enough_memory, free_ports, distinct_instance)
+PASSING: tuple[Filter, ...] = (
+    enough_cpu,
+    enough_memory,
+    free_ports,
+    distinct_instance,
+    member_of_by_tasks,
+)
 # … and those that only another instance could.
-LASTING: tuple[Filter, ...] = (has_attributes,)
+LASTING: tuple[Filter, ...] = (has_attributes, member_of)
 FILTERS: tuple[Filter, ...] = LASTING + PASSING
 
 

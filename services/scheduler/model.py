@@ -11,7 +11,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from services.scheduler.filters import Slot
+
+
+class Query(Protocol):
+    """A compiled cluster query, the predicate of a memberOf constraint. The caller compiles (`clusters.cql`)."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def asks_tasks(self) -> bool:
+        """Whether tasks that come and go change the answer."""
+
+    @property
+    def asks_groups(self) -> bool:
+        """Whether the facts must hold the groups of the instance's tasks."""
+
+    def matches(self, facts: Slot, /) -> bool: ...
 
 
 class Status(StrEnum):
@@ -78,6 +97,12 @@ class Instance:
     memory_reserved: int = 0
     ports: frozenset[Port] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)  # includes ecs.availability-zone
+    # What only cluster queries ask.
+    agent_version: str = ""
+    ec2_instance_id: str = ""
+    registered_at: datetime | None = None
+    running_tasks: int = 0  # of anybody, also those on their way
+    groups: Mapping[str, int] = field(default_factory=dict)  # task group -> tasks; empty where no query asks
 
     @property
     def placeable(self) -> bool:
@@ -110,6 +135,7 @@ class Revision:
     strategies: tuple[Strategy, ...] = ()  # () = spread over attribute:ecs.availability-zone
     distinct_instance: bool = False
     required_attributes: Mapping[str, str] = field(default_factory=dict)  # e.g. ecs.cpu-architecture
+    constraints: tuple[Query, ...] = ()  # memberOf
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +234,11 @@ class Snapshot:
     timing: Timing = field(default_factory=Timing)
     last_events: tuple[str, ...] = ()  # newest last; repeats are suppressed against these
     seed: int = 0  # for the random strategy: a plan is a pure function
+
+    @property
+    def group(self) -> str:
+        """The task group of this service's tasks."""
+        return f"service:{self.service}"
 
 
 # ---- actions -----------------------------------------------------------------------------------

@@ -94,7 +94,7 @@ def place(
     for distinctInstance (the same where not given). Each choice is reserved before the next is made.
     O(count x instances): 1,000 tasks on 200 instances take about 0.2 s.
     """
-    slots = _slots(instances, tasks_by_instance or {}, taken_by_instance)
+    slots = _slots(instances, tasks_by_instance or {}, taken_by_instance, request.group)
     ranking = Ranking(strategies, slots, seed)
     candidates = [slot for slot in slots if fits(slot, request)]
     chosen: list[str] = []
@@ -111,10 +111,10 @@ def place(
 
 
 def _slots(
-    instances: Iterable[Instance], counts: Mapping[str, int], taken: Mapping[str, int] | None
+    instances: Iterable[Instance], counts: Mapping[str, int], taken: Mapping[str, int] | None, group: str
 ) -> list[Slot]:
     taken = counts if taken is None else taken
-    return [Slot.of(i, taken.get(i.id, 0), counts.get(i.id, 0)) for i in instances if i.placeable]
+    return [Slot.of(i, taken.get(i.id, 0), counts.get(i.id, 0), group) for i in instances if i.placeable]
 
 
 def choose_victims(
@@ -124,13 +124,14 @@ def choose_victims(
     *,
     demands: Mapping[str, Demand],
     tasks_by_instance: Mapping[str, int],
+    request: Request | None = None,
     strategies: Sequence[Strategy] = (),
     seed: int = 0,
 ) -> tuple[str, ...]:
     """Which `count` of the candidates to stop so that what stays is placed best: ids, in order.
 
     demands: by revision id. tasks_by_instance counts the candidates too. Tasks on instances that are gone go
-    first; on one instance the newest goes first.
+    first, then those on instances where `request` could never be placed again; on one instance the newest goes first.
     """
     slots = {i.id: Slot.of(i, 0, tasks_by_instance.get(i.id, 0)) for i in instances}
     ranking = Ranking(strategies, slots.values(), seed)
@@ -140,11 +141,15 @@ def choose_victims(
         standing = [slots[place] for place, tasks in by_slot.items() if tasks and place in slots]
         if not standing:
             break
-        worst = max(standing, key=ranking.rank)
+        worst = max(standing, key=lambda slot: (_unfit(slot, request), ranking.rank(slot)))
         task = by_slot[worst.id].pop()
         ranking.take_away(worst, demands.get(task.revision, _NOTHING))
         victims.append(task.id)
     return tuple(victims[: max(0, count)])
+
+
+def _unfit(slot: Slot, request: Request | None) -> bool:
+    return request is not None and any(check(slot, request) for check in LASTING)
 
 
 _NOTHING = Demand(0, 0)
@@ -181,7 +186,7 @@ def make_room(
 
     A task that must free two instances' worth of room frees it on one instance, not half on each of two.
     """
-    slots = {i.id: Slot.of(i, taken_by_instance.get(i.id, 0), 0) for i in instances if i.placeable}
+    slots = {slot.id: slot for slot in _slots(instances, {}, taken_by_instance, request.group)}
     for task in leaving:
         if task.instance in slots:
             slots[task.instance].release(demands.get(task.revision, _NOTHING))
@@ -220,8 +225,7 @@ def _cheapest(
     """The fewest tasks of this instance, in the order given, whose end lets the request fit; () where none does."""
     if any(check(slot, request) for check in LASTING):
         return ()
-    trial = Slot.of(slot.instance, slot.taken, slot.count)
-    trial.cpu, trial.memory, trial.ports = slot.cpu, slot.memory, set(slot.ports)
+    trial = slot.copy()
     gone: list[Task] = []
     for task in tasks:
         gone.append(task)

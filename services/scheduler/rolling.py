@@ -145,10 +145,14 @@ class Reconciler:
             min(count, len(candidates)),
             demands=self.demands,
             tasks_by_instance=_per_instance(standing),
+            request=self._request(self.goal.revision) if self.goal.revision is not None else None,
             strategies=self.goal.revision.strategies if self.goal.revision is not None else (),
             seed=self.snapshot.seed,
         )
         return tuple(by_id[key] for key in chosen)
+
+    def _request(self, revision: Revision) -> Request:
+        return Request.of(revision, self.snapshot.group)
 
     def _stop_down_to(self, floor: int, most: int | None = None) -> None:
         """Stop tasks to be replaced while `floor` still serve. First those that are not healthy (any that have not
@@ -192,7 +196,7 @@ class Reconciler:
         allowed = min(missing, max(0, self.limits.upper - len(self.census.live)))
         placement = place(
             self.snapshot.instances,
-            Request.of(revision),
+            self._request(revision),
             allowed,
             tasks_by_instance=_per_instance(self.crew.stay),
             taken_by_instance=_per_instance(self.snapshot.tasks),
@@ -254,10 +258,10 @@ class Reconciler:
         ailing, healthy = self._to_replace(reachable=True)
         return make_room(
             [
-                _reserved(instance, revision.demand, chosen[instance.id])
+                _reserved(instance, revision.demand, chosen[instance.id], self.snapshot.group)
                 for instance in self.snapshot.instances
             ],
-            Request.of(revision),
+            self._request(revision),
             self.outcome.unplaced,
             demands=self.demands,
             leaving=leaving,
@@ -275,7 +279,7 @@ class Reconciler:
         return over > 0 and any(map(self._answers, self.crew.replace)) and self._is_idle()
 
 
-def _reserved(instance: Instance, demand: Demand, count: int) -> Instance:
+def _reserved(instance: Instance, demand: Demand, count: int, group: str) -> Instance:
     if not count:
         return instance
     return replace(
@@ -283,6 +287,8 @@ def _reserved(instance: Instance, demand: Demand, count: int) -> Instance:
         cpu_reserved=instance.cpu_reserved + demand.cpu * count,
         memory_reserved=instance.memory_reserved + demand.memory * count,
         ports=instance.ports | demand.ports,
+        running_tasks=instance.running_tasks + count,
+        groups={**instance.groups, group: instance.groups.get(group, 0) + count},
     )
 
 

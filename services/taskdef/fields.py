@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.taskdef import words
+from services.taskdef.expression import Expression
 from services.taskdef.schema import Field, Flag, Kind, ListOf, MapOf, Refused, Struct, Text, Whole
 from services.taskdef.sizes import CpuSize, MemorySize
 
@@ -242,7 +243,7 @@ VOLUME = Struct({
 
 PLACEMENT_CONSTRAINT = Struct({
     "type": Field(Text(choices=("memberOf",)), "always memberOf", required=True),
-    "expression": Field(Text(max_length=2000), "a cluster query language expression", required=True),
+    "expression": Field(Expression(), "a cluster query language expression", required=True),
 })  # fmt: skip
 
 RUNTIME_PLATFORM = Struct({

@@ -27,9 +27,9 @@ def _instances(name: str) -> Listing:
         ContainerInstanceShape,
         name=name,
         prepare=_with_ports,
+        words={"status": ("ACTIVE", "DRAINING")},
         filters={
             "name": Filter("name__icontains", "Part of its name."),
-            "status": Filter("status", "ACTIVE or DRAINING.", ("ACTIVE", "DRAINING")),
             "agentConnected": Filter("connected", "Whether its engine is reached.", flag=True),
         },
         orders={

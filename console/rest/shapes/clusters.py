@@ -36,6 +36,9 @@ class ClusterShape(Shape):
 class ContainerInstanceShape(Shape):
     containerInstanceArn = Text("arn")
     containerInstanceId = Text("id")
+    ec2InstanceId = Text(
+        "ec2_instance_id", help_text="In EC2's form: what cluster queries ask as ec2InstanceId."
+    )
     name = Text()
     clusterArn = Text("cluster.arn")
     status = Text()

@@ -167,3 +167,53 @@ def test_denied_writes_leave_every_row_alone(reader, rows) -> None:
         text = person.post(path, 403, **data)
         assert action in text, path
     assert rows() == before
+
+
+CREATE = {
+    "cluster": "production", "service_name": "api", "task_definition": "api", "desired_count": 2, "launch_type": "EC2",
+    "minimum_healthy_percent": 100, "maximum_percent": 200, "circuit_breaker": "rollback", "grace_period": 0,
+}  # fmt: skip
+
+
+def test_strategies_and_memberships_of_one_s_own(reader, rows) -> None:
+    factories.cluster("production")
+    factories.definition("api")
+    person = reader("deployer")
+    own = {
+        **CREATE,
+        "placement": "custom",
+        "strategies": "spread attribute:rack\nbinpack memory",
+        "member_of": "attribute:rack exists\nrunningTasksCount < 9",
+    }
+    before = rows()
+    text = person.post("/create-service/", 400, **{**own, "member_of": "attribute:rack = 7"})
+    assert "at character 16: expected an operator after attribute:rack" in text
+    assert "attribute:rack = 7</textarea>" in text and rows() == before
+    text = person.post("/create-service/", 400, **{**own, "strategies": "spread everywhere"})
+    assert "instanceId, host or attribute:NAME" in text and rows() == before
+    person.post("/create-service/", **own)
+    frozen = Service.objects.get(name="api").revisions.get().configuration
+    assert frozen["placementStrategy"] == [
+        {"type": "spread", "field": "attribute:rack"},
+        {"type": "binpack", "field": "memory"},
+    ]
+    assert frozen["placementConstraints"] == [
+        {"type": "memberOf", "expression": "attribute:rack exists"},
+        {"type": "memberOf", "expression": "runningTasksCount < 9"},
+    ]
+    text = person.text("/clusters/production/services/api/?tab=configuration")
+    assert "memberOf attribute:rack exists" in text
+    text = person.text("/clusters/production/services/api/deploy/")
+    assert "spread attribute:rack binpack memory</textarea>" in text
+    again = {
+        name: value for name, value in own.items() if name not in ("cluster", "service_name", "desired_count")
+    }
+    person.post("/clusters/production/services/api/deploy/", **{**again, "task_definition": "api:1"})
+    assert Service.objects.get(name="api").revisions.count() == 1, "nothing differs"
+    person.post(
+        "/clusters/production/services/api/deploy/",
+        **{**again, "task_definition": "api:1", "placement": "random", "member_of": "", "distinct": "on"},
+    )
+    frozen = Service.objects.get(name="api").revisions.first().configuration
+    assert frozen["placementStrategy"] == [{"type": "random"}]
+    assert frozen["placementConstraints"] == [{"type": "distinctInstance"}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,16 @@ from services.scheduler.model import (
     Task,
 )
 from services.scheduler.plan import plan
+
+# Memberships that constraints may ask for, and what they mean on an instance after `placed` more tasks of this service.
+QUERIES: dict[str, Callable[[Instance, int], bool]] = {
+    "attribute:ecs.availability-zone == a": lambda i, placed: i.attributes.get(ZONE) == "a",
+    "runningTasksCount < 3": lambda i, placed: i.running_tasks + placed < 3,
+    "not (task:group == service:web)": lambda i, placed: i.groups.get("service:web", 0) + placed < 1,
+    "not (task:group == database) or attribute:ecs.availability-zone !exists": lambda i, placed: (
+        i.groups.get("database", 0) < 1 or ZONE not in i.attributes
+    ),
+}
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 ZONE = "ecs.availability-zone"

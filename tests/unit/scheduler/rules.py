@@ -22,6 +22,7 @@ from services.scheduler.model import (
     StopTask,
     Task,
 )
+from tests.unit.scheduler.build import QUERIES
 
 BEFORE_DEPROVISIONING = ("PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING")
 
@@ -129,10 +130,12 @@ def _rule_2(snapshot: Snapshot, made: Plan) -> None:
         assert instance.memory_reserved + sum(demand.memory for demand in demands) <= instance.memory
         ports = Counter(instance.ports) + Counter(port for demand in demands for port in demand.ports)
         assert max(ports.values(), default=1) == 1
-        for start in here:
+        for placed, start in enumerate(here):
             revision = snapshot.revisions[start.revision]
             for name, value in revision.required_attributes.items():
                 assert instance.attributes.get(name) == value
+            for query in revision.constraints:
+                assert QUERIES[query.text](instance, placed), query.text
             if revision.distinct_instance:
                 assert len(here) == 1 and all(task.instance != key for task in snapshot.tasks)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from clusters.cql import compile_query
 from services.scheduler.filters import Request
 from services.scheduler.model import Demand, Instance, Strategy
 from services.scheduler.placement import choose_victims, make_room, place
@@ -21,6 +22,10 @@ SMALL = Request(Demand(256, 512))
 def small(key: str, **more: Any) -> Instance:
     """Room for 4 small tasks."""
     return instance(key, **({"cpu": 1024, "memory": 2048} | more))
+
+
+def member(*texts: str, group: str = "service:web") -> Request:
+    return Request(Demand(256, 512), constraints=tuple(map(compile_query, texts)), group=group)
 
 
 def chosen(
@@ -43,6 +48,9 @@ WHY: list[tuple[str, list[Instance], Request, str]] = [
     ("memory", [small("i1", memory_reserved=2000)], SMALL, "The closest matching (container-instance i1) has insufficient memory available."),
     ("port", [small("i1", ports=[80])], Request(Demand(1, 1, frozenset({(80, "tcp")}))), "The closest matching (container-instance i1) is already using a port required by your task."),
     ("attribute", [small("i1")], Request(Demand(1, 1), required_attributes={"ecs.cpu-architecture": "arm64"}), "The closest matching (container-instance i1) is missing an attribute required by your task."),
+    ("membership", [small("i1")], member("attribute:stack == prod"), "The closest matching (container-instance i1) did not satisfy the placement constraints: memberOf attribute:stack == prod."),
+    ("membership by tasks", [small("i1", running_tasks=2)], member("runningTasksCount < 2"), "The closest matching (container-instance i1) did not satisfy the placement constraints: memberOf runningTasksCount < 2."),
+    ("one that is full is closer than one that is no member", [small("i1"), small("i2", cpu_reserved=1024, attributes={"stack": "prod"})], member("attribute:stack == prod"), "The closest matching (container-instance i2) has insufficient CPU units available."),
     ("draining", [small("i1", status="DRAINING")], SMALL, "The closest matching (container-instance i1) is draining."),
     ("disconnected", [small("i1", connected=False)], SMALL, "The closest matching (container-instance i1) is disconnected."),
     ("the one that lacks least", [small("i1", cpu_reserved=1024), small("i2", cpu_reserved=800), small("i3", cpu_reserved=1024, memory_reserved=2048)], SMALL, "The closest matching (container-instance i2) has insufficient CPU units available."),
@@ -62,6 +70,46 @@ def test_distinct_instance_sees_tasks_that_are_being_replaced() -> None:
     one = Request(Demand(1, 1), distinct_instance=True)
     assert "distinctInstance" in why_not([small("i1")], one, taken_by_instance={"i1": 1})
     assert chosen([small("i1"), small("i2")], 2, request=one, taken_by_instance={"i1": 1}) == ["i2"]
+
+
+def test_a_member_by_tasks_counts_those_placed_in_the_same_go() -> None:
+    two = [small("i1", running_tasks=1, groups={"database": 1}), small("i2")]
+    assert Counter(chosen(two, 9, request=member("runningTasksCount < 3"))) == {"i1": 2, "i2": 3}
+    assert chosen(two, 2, request=member("not (task:group == database)")) == ["i2", "i2"]
+    assert sorted(chosen(two, 5, request=member("task:group != service:web"))) == ["i1", "i2"]
+    assert chosen(two, 2, request=member("task:group in [database]", group="x")) == ["i1", "i1"]
+
+
+def test_every_constraint_must_hold() -> None:
+    racks = [small("i1", attributes={"rack": "1"}), small("i2", zone="b", attributes={"rack": "1"})]
+    both = member("attribute:rack == 1", "attribute:ecs.availability-zone =~ [b-z]")
+    assert chosen(racks, 2, request=both) == ["i2", "i2"]
+
+
+def test_scale_in_begins_where_the_task_would_not_be_placed_again() -> None:
+    running = [task(f"{key}-{n}", on=key) for key, many in (("i1", 3), ("i2", 1)) for n in range(many)]
+    gone = choose_victims(
+        [small("i1"), small("i2", zone="b")],
+        running,
+        2,
+        demands={"old": SMALL.demand},
+        tasks_by_instance={"i1": 3, "i2": 1},
+        request=member("attribute:ecs.availability-zone == a"),
+    )
+    assert list(gone) == ["i2-0", "i1-2"]
+
+
+def test_stopping_makes_room_for_a_membership_by_tasks() -> None:
+    room = make_room(
+        [small("i1", running_tasks=2, groups={"service:web": 2})],
+        member("runningTasksCount < 2"),
+        1,
+        demands={"old": SMALL.demand},
+        leaving=(),
+        candidates=[task("a"), task("b")],
+        taken_by_instance={"i1": 2},
+    )
+    assert (room.coming, room.groups) == (0, (("a",),))
 
 
 def test_a_udp_port_does_not_clash_with_its_tcp_twin() -> None:

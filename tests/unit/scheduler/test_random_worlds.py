@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clusters.cql import compile_query
 from services.scheduler.model import (
     Breaker,
     Demand,
@@ -25,7 +26,7 @@ from services.scheduler.model import (
     Task,
 )
 from services.scheduler.plan import plan
-from tests.unit.scheduler.build import NOW, ZONE, at
+from tests.unit.scheduler.build import NOW, QUERIES, ZONE, at
 from tests.unit.scheduler.rules import check
 
 REVISIONS = ("old", "new", "older")
@@ -47,6 +48,7 @@ UNDER_WAY = [
 ]
 
 ports = st.frozensets(st.sampled_from([(80, "tcp"), (81, "tcp"), (53, "udp")]), max_size=1)
+constraints = st.one_of(st.just([]), st.lists(st.sampled_from(list(QUERIES)), max_size=2, unique=True))
 demands = st.builds(Demand, st.sampled_from([0, 128, 256, 1024]), st.sampled_from([64, 512, 2048]), ports)
 
 
@@ -60,6 +62,7 @@ def revisions(draw: st.DrawFn, key: str) -> Revision:
         strategies=draw(st.sampled_from(STRATEGIES)),
         distinct_instance=draw(st.sampled_from([False, False, True])),
         required_attributes=draw(st.sampled_from([{}, {}, {ZONE: "a"}])),
+        constraints=tuple(map(compile_query, draw(constraints))),
     )
 
 
@@ -76,6 +79,8 @@ def instances(draw: st.DrawFn, key: str) -> Instance:
         memory_reserved=draw(st.integers(0, memory)),
         ports=draw(ports),
         attributes=draw(st.sampled_from([{ZONE: "a"}, {ZONE: "b"}, {}])),
+        running_tasks=draw(st.integers(0, 4)),
+        groups=draw(st.dictionaries(st.sampled_from(["database", "service:web"]), st.integers(1, 2))),
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from clusters.cql import compile_query
 from services.scheduler.model import (
     Announce,
     Breaker,
@@ -37,7 +38,7 @@ from services.scheduler.model import (
     Task,
     Timing,
 )
-from tests.unit.scheduler.build import T0, ZONE
+from tests.unit.scheduler.build import QUERIES, T0, ZONE
 
 # What becomes of a revision's tasks.
 CHARACTERS = ("good", "good", "fails to start", "crashes", "never healthy", "flaky")
@@ -104,6 +105,8 @@ class World:
         self._checks = self.random.random() < 0.5
         self._ports = self.random.random() < 0.2
         self._distinct = self.random.random() < 0.15
+        texts = self.random.choice([(), (), (), *((text,) for text in QUERIES)])
+        self._constraints = tuple(map(compile_query, texts))
         self._strategies = self.random.choice(
             [(), (Strategy("binpack", "cpu"),), (Strategy("spread", "instanceId"),), (Strategy("random"),)]
         )
@@ -192,6 +195,8 @@ class World:
             memory_reserved=i.foreign_memory + sum(d.memory for d in here),
             ports=frozenset(i.foreign_ports.union(*(d.ports for d in here))),
             attributes={ZONE: i.zone},
+            running_tasks=len(here) + bool(i.foreign_cpu),
+            groups={"service:web": len(here), "database": int(bool(i.foreign_cpu))},
         )
 
     # ---- applying a plan -----------------------------------------------------------------------
@@ -324,6 +329,7 @@ class World:
             self._checks,
             strategies=self._strategies,
             distinct_instance=self._distinct,
+            constraints=self._constraints,
         )
         if self.deployment is not None:  # a new one supersedes the one under way, as UpdateService does
             self.ended.append((self.deployment.target, DeploymentStatus.STOPPED))

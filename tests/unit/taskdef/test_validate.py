@@ -209,7 +209,7 @@ def test_fargate_restrictions(members: dict[str, Any], place: str) -> None:
 def test_fargate_has_no_host_paths_docker_volumes_or_placement_constraints() -> None:
     request = fargate(
         volumes=[{"name": "a", "host": {"sourcePath": "/x"}}, {"name": "b", "dockerVolumeConfiguration": {}}],
-        placementConstraints=[{"type": "memberOf", "expression": "x"}],
+        placementConstraints=[{"type": "memberOf", "expression": "attribute:x exists"}],
     )
     assert set(mistakes(request)) == {
         "placementConstraints", "volumes[0].host.sourcePath", "volumes[1].dockerVolumeConfiguration"
