@@ -59,6 +59,10 @@ class SecretVersion(models.Model):
     def about(self) -> str:
         return f"{self.secret.arn}|{self.version_id}"
 
+    @property
+    def is_current(self) -> bool:
+        return any(one.stage == CURRENT for one in self.stages.all())
+
     def lock(self, value: bytes) -> None:
         self.sealed = cipher.seal(value, self.about)
         self.key_id = cipher.sealed_under(self.sealed)

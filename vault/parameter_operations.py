@@ -255,7 +255,7 @@ def tag_parameter(caller: Caller, *, name: str, tags: Mapping[str, str]) -> None
     _retag(row, new)
 
 
-@operation("ssm:RemoveTagsFromResource", resource=parameter_arn_of, writes=True)
+@operation("ssm:RemoveTagsFromResource", resource=parameter_arn_of, context=request_tags, writes=True)
 def untag_parameter(caller: Caller, *, name: str, tag_keys: Sequence[str]) -> None:
     """Take tags away from a parameter."""
     row = find_parameter(name)

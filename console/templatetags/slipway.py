@@ -23,6 +23,7 @@ from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from console.web import containers, drawing, links, words
+from console.web import tags as tags_page
 from console.web.context import strings as page_strings
 from console.web.icons import TONE_ICONS
 from console.web.icons import icon as draw_icon
@@ -117,12 +118,12 @@ def tone_of(status: str) -> str:
 
 @register.inclusion_tag("components/tags_card.html", takes_context=True)
 def tags_card(context: Context, arn: str, tags: Mapping[str, str], owner: str = "") -> dict[str, Any]:
-    """The tags of an ECS resource with the way to change them; `owner`: the ARN of a task's service."""
+    """The tags of a resource with the way to change them; `owner`: the ARN of a task's service."""
     owners = [owner] if owner else []
     return {
         "tags": tags,
         "href": address(place("tags"), arn=arn),
-        "may": may_do(context["request"], "ecs:TagResource", arn, owners),
+        "may": may_do(context["request"], tags_page.permission(arn), arn, owners),
     }
 
 

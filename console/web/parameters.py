@@ -19,7 +19,12 @@ from console.web.page import ListState, attempt, caller, may, page
 from console.web.parts import Choice, Crumb
 from vault import names
 from vault.models import Parameter
-from vault.parameter_operations import TIERS, delete_parameter, put_parameter
+from vault.parameter_operations import (
+    TIERS,
+    delete_parameter,
+    label_parameter_version,
+    put_parameter,
+)
 from vault.parameter_queries import ParameterValue, describe_parameter, describe_parameters, get_parameter
 
 _SORTS = {"name": ["name"], "changed": ["modified_at", "name"], "type": ["type", "name"]}
@@ -60,6 +65,10 @@ class ValueForm(forms.Form):
         help_text=gettext_lazy("Of a StringList: texts with commas between them."),
         widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocomplete": "off"}),
     )
+
+
+class NewValueForm(ValueForm):
+    description = forms.CharField(label=gettext_lazy("Description"), required=False, max_length=1024)
 
 
 class ParameterForm(ValueForm):
@@ -133,11 +142,12 @@ def parameter(request: HttpRequest, name: str) -> HttpResponseBase:
         "versions": row.versions.all()[:_SHOWN_VERSIONS],
         "shown": shown,
         "failure": failure,
-        "form": ValueForm(),
+        "form": NewValueForm(initial={"description": row.description}),
         "crumbs": [Crumb(_("Parameters"), links.to("parameters")), Crumb(row.name)],
         "may_read": may(request, "ssm:GetParameter", row.arn),
         "may_put": may(request, "ssm:PutParameter", row.arn),
         "may_delete": may(request, "ssm:DeleteParameter", row.arn),
+        "may_label": may(request, "ssm:LabelParameterVersion", row.arn),
         "cli": f"aws ssm get-parameter --name {row.name}" + (" --with-decryption" if row.secure else ""),
     }
     answer = render(request, "web/vault/parameter.html", context)
@@ -148,7 +158,7 @@ def parameter(request: HttpRequest, name: str) -> HttpResponseBase:
 @require_POST
 @page
 def put(request: HttpRequest, name: str) -> HttpResponseBase:
-    form = ValueForm(request.POST)
+    form = NewValueForm(request.POST)
     if not form.is_valid():
         messages.error(request, _("A value is required."))
         return redirect("parameter", name)
@@ -158,6 +168,22 @@ def put(request: HttpRequest, name: str) -> HttpResponseBase:
         _("%(name)s has a new value. Tasks that start from now on get it.") % {"name": name},
         done=links.to("parameter", name),
         failed=links.to("parameter", name),
+    )
+
+
+@require_POST
+@page
+def label(request: HttpRequest, name: str) -> HttpResponseBase:
+    """Puts `label` on a version; it moves there from where it was."""
+    me, here = caller(request), links.to("parameter", name)
+    given, version = request.POST.get("label", "").strip(), request.POST.get("version", "")
+    number = int(version) if version.isdigit() and len(version) < 10 else None
+    return attempt(
+        request,
+        lambda: label_parameter_version(me, name=name, labels=[given], parameter_version=number),
+        _("%(label)s is on version %(version)s now.") % {"label": given, "version": version},
+        done=here,
+        failed=here,
     )
 
 

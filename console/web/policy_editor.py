@@ -27,6 +27,8 @@ from services.definitions import SPECIAL_PERMISSIONS
 # Asked for by what other operations are given.
 _ASKED_BESIDES = {"iam:PassRole", "iam:CreateLoginProfile"}
 _TONES: Mapping[str, Tone] = {"error": "bad", "warning": "wait", "suggestion": "new"}
+# What operations call the document, and so how the paths of their refusals begin.
+_DOCUMENTS = ("policy_document", "document", "resourcePolicy")
 LONGEST_TEXT = 60_000  # characters; the longest policy kept is a sixth of it
 
 
@@ -116,7 +118,9 @@ def refused(now: Draft, error: OperationError) -> Draft:
     known = policy_places.places(now.text)
     marks: list[Finding] = []
     for path, reason in error.fields.items() or {"": str(error)}.items():
-        place = path.removeprefix("policy_document").removeprefix("document").removeprefix(".")
+        for document in _DOCUMENTS:
+            path = path.removeprefix(document)
+        place = path.removeprefix(".")
         marks.append(Finding(known.line_of(place), "bad", reason, place=place))
     kept = tuple(finding for finding in now.findings if finding.tone != "bad")
     return Draft(now.text, now.kind, now.document, (*marks, *kept), now.statements)

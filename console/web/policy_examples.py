@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from base import here
 
-Kind = Literal["identity", "trust"]
+Kind = Literal["identity", "trust", "resource"]
 Statement = dict[str, Any]
 
 TASKS_SERVICE = "ecs-tasks.amazonaws.com"
@@ -128,6 +128,27 @@ def _trust_account() -> Statement:
     }
 
 
+def _role_reads() -> Statement:
+    return {
+        "Sid": "TasksOfOneRole",
+        "Effect": "Allow",
+        "Principal": {"AWS": here.role_arn("ecs-execution")},
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": "*",
+    }
+
+
+def _nobody_else_reads() -> Statement:
+    return {
+        "Sid": "NobodyElse",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": "*",
+        "Condition": {"ArnNotEquals": {"aws:PrincipalArn": [here.role_arn("ecs-execution")]}},
+    }
+
+
 _IDENTITY = (
     Example("look", gettext_lazy("See services, tasks and logs"), _read),
     Example("deploy", gettext_lazy("Deploy one service and roll it back"), _deploy),
@@ -143,7 +164,15 @@ _TRUST = (
     Example("person", gettext_lazy("One person may switch to it"), _trust_user),
     Example("account", gettext_lazy("Whoever a policy allows it, with a second factor"), _trust_account),
 )
-EXAMPLES: Mapping[Kind, tuple[Example, ...]] = {"identity": _IDENTITY, "trust": _TRUST}
+_RESOURCE = (
+    Example("role-reads", gettext_lazy("Tasks of one role may read it"), _role_reads),
+    Example("nobody-else", gettext_lazy("Nobody but one role may read it"), _nobody_else_reads),
+)
+EXAMPLES: Mapping[Kind, tuple[Example, ...]] = {
+    "identity": _IDENTITY,
+    "trust": _TRUST,
+    "resource": _RESOURCE,
+}
 
 
 def start(kind: Kind) -> dict[str, Any]:

@@ -16,7 +16,13 @@ from access.models import Group, User
 from access.identities.setup import ensure_ready_made
 from clusters.models import ContainerInstance
 from services.models import Service
+from access.registry import system_caller
 from tests import factories
+from vault.models import Secret
+from vault.operations import create_secret, put_secret_value
+from vault.parameter_operations import put_parameter
+from vault.policies import put_resource_policy
+from vault.rotation_operations import rotate_secret
 ensure_ready_made()
 Group.objects.get(name="administrator").members.add(User.objects.get(username="amina"))
 Group.objects.get(name="read-only").members.add(User.objects.get(username="rita"))
@@ -25,6 +31,16 @@ if not Service.objects.exists():
     broken = factories.service(world.cluster, "mailer", desired_count=2)
     factories.service_revision(broken, factories.definition("mailer"))
     ContainerInstance.objects.filter(pk=world.instances[2].pk).update(connected=False, connection_error="refused")
+us = system_caller("scene")
+if not Secret.objects.exists():
+    create_secret(us, name="bare")
+    create_secret(us, name="shop/db", secret_string="one", description="The shop's", tags={"team": "shop"})
+    put_secret_value(us, secret_id="shop/db", secret_string="two")
+    put_resource_policy(us, secret_id="shop/db", resource_policy={"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:role/ecs-execution"},
+        "Action": "secretsmanager:GetSecretValue", "Resource": "*"}]})
+    rotate_secret(us, secret_id="shop/db", rotation_hook="http://127.0.0.1:9/", rotate_immediately=False)
+    put_parameter(us, name="/shop/level", type="String", value="info")
 print(ContainerInstance.objects.order_by("name").first().pk)
 """
 PAGES = (
@@ -59,6 +75,20 @@ PAGES = (
     "/access/explain/?action=ecs:UpdateService",
     "/simulator/",
     "/switch-role/",
+    "/secrets/",
+    "/secrets/shop/db/",
+    "/secrets/bare/",
+    "/create-secret/",
+    "/rotate-secret/shop/db/",
+    "/secret-policy/shop/db/",
+    "/parameters/",
+    "/parameters/shop/level/",
+    "/create-parameter/",
+    "/account/security/",
+    "/clusters/production/services/web/deploy/",
+    "/clusters/production/services/web/scale/",
+    "/create-service/",
+    "/register-task-definition/",
 )
 
 

@@ -7,12 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.db.rest.cases import DOCUMENT, POLICY
+from tests.db.rest.cases import DOCUMENT, POLICY, SECRET_POLICY
 from tests.db.rest.cases_identities import KEY, TRUST
 
 _DEFINITION = json.dumps({name: value for name, value in DOCUMENT.items() if name != "tags"})
 _TEXT = json.dumps(POLICY)
 _SERVICE = {"cluster": "production", "service": "web"}
+_SECRET_ARN = (
+    "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/db"  # the six letters may be left out
+)
+_PARAMETER_ARN = "arn:aws:ssm:us-east-1:123456789012:parameter/shop/level"
+_POLICY_ARN = "arn:aws:iam::123456789012:policy/mine"
 _DEPLOY = {
     "minimum_healthy_percent": 100,
     "maximum_percent": 200,
@@ -37,6 +42,10 @@ class Form:
 
 def _deed(kind: str, name: str, what: str, operation: str, **data: Any) -> Form:
     return Form("access-do", (operation,), {"kind": kind, "name": name, "what": what}, data)
+
+
+def _secret(page: str, operation: str, name: str = "shop/db", **data: Any) -> Form:
+    return Form(page, (operation,), {"name": name}, data)
 
 
 _KINDS = (("users", "amina", "user"), ("groups", "team", "group"), ("roles", "ops", "role"))
@@ -161,6 +170,36 @@ FORMS = (
     _deed("policies", "mine", "set-default", "set_default_policy_version", version="v2"),
     _deed("policies", "mine", "delete-version", "delete_policy_version", version="v2"),
     _deed("policies", "free", "delete", "delete_policy"),
+    Form("tags", ("tag_policy", "untag_policy"), data={"tags": "owner=us"}, query=f"?arn={_POLICY_ARN}"),
+    Form("tags", ("tag_secret", "untag_secret"), data={"tags": "owner=us"}, query=f"?arn={_SECRET_ARN}"),
+    Form("tags", ("tag_parameter",), data={"tags": "owner=us"}, query=f"?arn={_PARAMETER_ARN}"),
+    Form("secret-new", ("create_secret",), data={"name": "matrix", "secret_string": "x"}),
+    _secret("secret-put", "put_secret_value", secret_string="two"),
+    _secret("secret-delete", "delete_secret", days="7"),
+    _secret("secret-delete", "delete_secret", days="0"),
+    _secret("secret-restore", "restore_secret", "doomed"),
+    _secret("secret-edit", "update_secret", description="The database"),
+    _secret("secret-stage", "update_secret_version_stage", stage="LIVE", to="{version}"),
+    _secret("secret-rotation", "rotate_secret", rotation_hook="https://127.0.0.1:9/hook", every_days="30"),
+    _secret("secret-rotate-now", "rotate_secret", "guarded"),
+    _secret("secret-rotation-stop", "cancel_rotate_secret", "guarded"),
+    _secret("secret-policy", "put_resource_policy", document=json.dumps(SECRET_POLICY), do="save"),
+    _secret("secret-policy-delete", "delete_resource_policy", "guarded"),
+    Form(
+        "parameter-new",
+        ("put_parameter",),
+        data={"name": "/matrix", "type": "String", "tier": "Standard", "value": "x"},
+    ),
+    Form("parameter-put", ("put_parameter",), {"name": "shop/level"}, {"value": "debug"}),
+    Form(
+        "parameter-label",
+        ("label_parameter_version",),
+        {"name": "shop/level"},
+        {"label": "good", "version": "1"},
+    ),
+    Form("parameter-delete", ("delete_parameter",), {"name": "shop/level"}),
+    Form("secret", ("get_secret_value",), {"name": "shop/db"}),
+    Form("parameter", ("get_parameter",), {"name": "shop/level"}),
 )
 # Pages that only show, or whose POST is a read that other tests look at, or that only change the session.
 READS = {
@@ -168,12 +207,12 @@ READS = {
     *("instance", "service-log", "task-log", "task-definitions", "family", "task-definition"),
     *("task-definition-compare", "audit", "audit-export", "audit-verify", "audit-record", "users", "user"),
     *("groups", "group", "roles", "role", "policies", "policy", "policy-compare", "simulator"),
-    "access-explain",
+    *("access-explain", "secrets", "parameters"),
 }
 # Looked at by tests of their own: a role is switched to by its trust policy, a rollback is what was previewed, a
-# policy is edited in versions; secrets, parameters and other people's sign-in have tests of their own pages.
+# policy is edited in versions; other people's sign-in has tests of its own pages.
 ELSEWHERE = (
-    *("switch-", "rollback", "policy-edit", "secret", "parameter"),
+    *("switch-", "rollback", "policy-edit"),
     *(
         "user-invite",
         "user-sign-in",

@@ -80,8 +80,9 @@ def _allowed(client: Client, form: Form, scene: Scene) -> str | None:
         _address(form, scene), {name: _filled(value, scene) for name, value in form.data.items()}
     )
     transaction.savepoint_rollback(here)
-    # Done and on to the next page; a new key's secret is shown at once.
-    done = response.status_code == 302 or (form.page == "user-key-new" and response.status_code in (200, 201))
+    # Done and on to the next page; a new key's secret, and a value that was asked for, are shown at once.
+    shown = form.page in ("user-key-new", "secret", "parameter") and response.status_code in (200, 201)
+    done = response.status_code == 302 or shown
     return None if done else f"{response.status_code} {response.get('X-Error', '')}"
 
 

@@ -173,6 +173,16 @@ def test_who_creates_with_tags_must_be_allowed_to_tag(caller_with: Callable[...,
     assert Parameter.objects.count() == 1
 
 
+def test_taking_tags_away_tells_their_keys(caller_with: Callable[..., Caller], root: Caller) -> None:
+    put_parameter(root, name="a", type="String", value="1", tags={"note": "1", "team": "shop"})
+    only = {"ForAllValues:StringEquals": {"aws:TagKeys": ["note"]}, "Null": {"aws:TagKeys": "false"}}
+    caller = caller_with({**allow("ssm:RemoveTagsFromResource"), "Condition": only})
+    with pytest.raises(AccessDenied):
+        untag_parameter(caller, name="a", tag_keys=["note", "team"])
+    untag_parameter(caller, name="a", tag_keys=["note"])
+    assert describe_parameter(root, name="a").tags == {"team": "shop"}
+
+
 def test_tags(root: Caller) -> None:
     put_parameter(root, name="a", type="String", value="1", tags={"a": "1"})
     tag_parameter(root, name="a", tags={"b": "2"})

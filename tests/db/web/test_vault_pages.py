@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from access.models import AuditRecord
 from access.registry import system_caller
-from vault.models import Parameter, Secret
-from vault.operations import create_secret
+from vault.models import Parameter, Secret, SecretStage, SecretVersion
+from vault.operations import create_secret, put_secret_value
 from vault.parameter_operations import put_parameter
 from vault.parameter_queries import get_parameter
 from vault.queries import get_secret_value
+from vault.rotation_models import SecretRotation
 
 VALUE = "kaleidoscope-7731"
 US = system_caller("test")
@@ -97,3 +99,111 @@ def test_the_trail_names_a_secret_and_leads_to_it(kept: None, reader: Any) -> No
         '<a href="/secrets/shop/db/">shop/db</a>' in text
         and '<a href="/parameters/shop/key/">shop/key</a>' in text
     )
+
+
+def _stages() -> dict[str, str]:
+    """Stage -> the value it points to."""
+    return {
+        one.stage: one.version.value().decode()
+        for one in SecretStage.objects.select_related("version__secret")
+    }
+
+
+def test_an_earlier_version_is_made_current_again_and_stages_move(kept: None, reader: Any) -> None:
+    root = reader("administrator")
+    put_secret_value(US, secret_id="shop/db", secret_string="second")
+    first = SecretVersion.objects.earliest("created_at").version_id
+    text = root.text("/secrets/shop/db/")
+    assert text.count("Make current") == 1 and first[:8] in text
+    root.post("/move-secret-stage/shop/db/", stage="AWSCURRENT", to=first)
+    assert _stages() == {"AWSCURRENT": VALUE, "AWSPREVIOUS": "second"}
+    root.post("/move-secret-stage/shop/db/", stage="LIVE", to=first)
+    root.post(
+        "/move-secret-stage/shop/db/", stage="LIVE", to=SecretVersion.objects.latest("created_at").version_id
+    )
+    assert _stages()["LIVE"] == "second"
+    root.post("/move-secret-stage/shop/db/", stage="LIVE", to="")
+    assert "LIVE" not in _stages()
+    before = _stages()
+    root.post(
+        "/move-secret-stage/shop/db/", stage="AWSCURRENT", to=""
+    )  # refused: a secret has a current version
+    assert _stages() == before
+    assert 'class="toast-card bad"' in root.text("/secrets/shop/db/")
+
+
+def test_a_rotation_is_set_changed_begun_and_ended(kept: None, reader: Any) -> None:
+    root, rita = reader("administrator"), reader("read-only")
+    assert "Nothing rotates it." in root.text("/secrets/shop/db/")
+    page = "/rotate-secret/shop/db/"
+    assert "is required" in root.post(page, 400, every_days="30")
+    assert "http:// or https://" in root.post(page, 400, rotation_hook="ftp://127.0.0.1/hook")
+    hook = "https://127.0.0.1:9/hook?key=kaleidoscope"
+    root.post(page, rotation_hook=hook, every_days="30")
+    row = SecretRotation.objects.get()
+    assert (row.every_days, row.token, row.hook_host) == (30, "", "127.0.0.1:9")
+    text = root.text("/secrets/shop/db/") + root.text(page)
+    assert "every 30 days" in text and "127.0.0.1:9" in text and "kaleidoscope" not in text.replace(VALUE, "")
+    root.post(page, every_days="")  # the hook stays
+    root.post("/rotate-secret-now/shop/db/")
+    row.refresh_from_db()
+    assert row.every_days is None and row.step == "createSecret"
+    assert "under way" in root.text("/secrets/shop/db/")
+    root.post("/stop-rotating-secret/shop/db/")
+    row.refresh_from_db()
+    assert not row.enabled and not row.token
+    text = rita.text("/secrets/shop/db/")
+    assert "secretsmanager:RotateSecret" in text and "secretsmanager:TagResource" in text
+
+
+def test_a_secret_s_own_policy_is_written_in_the_editor(kept: None, reader: Any) -> None:
+    root = reader("administrator")
+    page = "/secret-policy/shop/db/"
+    assert "TasksOfOneRole" in root.text(page)
+    everybody = {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "secretsmanager:GetSecretValue",
+        "Resource": "*",
+    }
+    document = {"Version": "2012-10-17", "Statement": [everybody]}
+    assert "allows everybody" in root.post(page, 400, document=json.dumps(document), do="save")
+    wrong = {"Version": "2012-10-17", "Statement": [{**everybody, "Principal": {"AWS": "ana"}}]}
+    assert "Statement[0].Principal" in root.post(page, 400, document=json.dumps(wrong), do="save")
+    assert Secret.objects.get().policy is None
+    everybody["Principal"] = {"AWS": "arn:aws:iam::123456789012:role/ecs-execution"}
+    root.post(page, document=json.dumps(document), do="save")
+    assert Secret.objects.get().policy == document
+    assert "role/ecs-execution" in root.text("/secrets/shop/db/") and "role/ecs-execution" in root.text(page)
+    root.post("/delete-secret-policy/shop/db/")
+    assert Secret.objects.get().policy is None
+
+
+def test_a_secret_is_deleted_for_good_only_where_that_was_chosen(kept: None, reader: Any) -> None:
+    root = reader("administrator")
+    root.post("/delete-secret/shop/db/", days="7")
+    row = Secret.objects.get()
+    assert (row.purge_at - row.deleted_at).days == 7
+    root.post("/restore-secret/shop/db/")
+    root.post("/delete-secret/shop/db/", days="soon")  # no number of days: refused
+    assert Secret.objects.get().deleted_at is None
+    assert root.post("/delete-secret/shop/db/", days="0") == "/secrets/"
+    assert not Secret.objects.exists()
+
+
+def test_parameters_take_labels_tags_and_descriptions(kept: None, reader: Any) -> None:
+    root = reader("administrator")
+    root.post("/put-parameter/shop/key/", value="second", description="Of the shop")
+    root.post("/label-parameter/shop/key/", label="live", version="1")
+    assert get_parameter(US, name="/shop/key:live", with_decryption=True).value == VALUE
+    root.post("/label-parameter/shop/key/", label="1st", version="1")  # refused
+    page = f"/edit-tags/?arn={Parameter.objects.get().arn}"
+    assert root.post(page, tags="team=shop") == "/parameters/shop/key/"
+    row = Parameter.objects.get()
+    assert (row.tags, row.description, row.version) == ({"team": "shop"}, "Of the shop", 2)
+    assert [one.labels for one in row.versions.order_by("version")] == [["live"], []]
+    secret = Secret.objects.get()
+    assert root.post(f"/edit-tags/?arn={secret.arn}", tags="") == "/secrets/shop/db/"
+    root.post("/edit-secret/shop/db/", description="All of it")
+    secret.refresh_from_db()
+    assert (secret.tags, secret.description) == ({}, "All of it")
