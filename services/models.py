@@ -9,9 +9,11 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import Q
+from django.utils.functional import cached_property
 
 from clusters.models import Cluster, ContainerInstance
 from services.scheduler import model as words
+from services.taskdef.overridden import overridden
 
 
 def _choices(names: type) -> list[tuple[str, str]]:
@@ -290,12 +292,29 @@ class Task(models.Model):
     def __str__(self) -> str:
         return self.id
 
+    @cached_property
+    def document(self) -> dict:
+        """Its task definition as it runs it: with its overrides."""
+        return overridden(self.task_definition.document, self.overrides)
+
     def is_protected(self, now: datetime) -> bool:
         return (
             self.protected_until is not None
             and self.protected_until > now
             and self.desired_status == "RUNNING"
         )
+
+
+class RunRequest(models.Model):
+    """A client token of RunTask, and what was asked for with it. Kept for a day."""
+
+    token = models.CharField(max_length=64, unique=True)
+    digest = models.CharField(max_length=64)
+    tasks = models.JSONField(default=list)  # ids
+    created_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.token
 
 
 class TaskContainer(models.Model):

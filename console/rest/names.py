@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_INNER_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_INNER_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_SHOUTED = {"ecs": "ECS"}
 _FIRST_PART = re.compile(r"^[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?=$|[.\[])")
 
 
 def camel(name: str) -> str:
-    """`desired_count` to `desiredCount`."""
+    """`desired_count` to `desiredCount`, `enable_ecs_managed_tags` to `enableECSManagedTags`."""
     head, *rest = name.split("_")
-    return head + "".join(part[:1].upper() + part[1:] for part in rest)
+    return head + "".join(_SHOUTED.get(part) or part[:1].upper() + part[1:] for part in rest)
 
 
 def snake(name: str) -> str:

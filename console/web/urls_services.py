@@ -14,6 +14,7 @@ from console.web import (
     service_actions,
     service_new,
     task,
+    task_new,
     task_protection,
 )
 
@@ -30,6 +31,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_SERVICE}/delete/", service_actions.delete, name="service-delete"),
     path(f"{_SERVICE}/rollback/", rollback.preview, name="rollback"),
     path(f"{_SERVICE}/log.json", logs.of_service, name="service-log"),
+    path("run-task/", task_new.run, name="task-run"),
     path(f"{_TASK}/", task.show, name="task"),
     path(f"{_TASK}/stop/", task.stop, name="task-stop"),
     path(f"{_TASK}/protection/", task_protection.protect, name="task-protection"),

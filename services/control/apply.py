@@ -123,7 +123,7 @@ def _start(service: Service, plan: model.Plan) -> tuple[list[Task], bool]:
 
 
 def _fixed_ports(task: Task) -> Iterable[tuple[int, str]]:
-    return demand(task.task_definition.document).ports
+    return demand(task.document).ports
 
 
 def _new_task(service: Service, revision: ServiceRevision, action: model.StartTask) -> Task:

@@ -205,7 +205,7 @@ def _counts_as_failure(task: Task) -> bool:
         # Essential and gone without a trace: somebody removed it.
         return False
     culprit = min(ended, key=lambda row: row.finished_at)  # type: ignore[arg-type, return-value]
-    document = task.task_definition.document
+    document = task.document
     return (
         exit_cause(
             exit_code=culprit.exit_code,

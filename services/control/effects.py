@@ -164,7 +164,7 @@ def start(task: Task, engine: Engine, seen: Seen, names: Iterable[str]) -> None:
     """Create and start these containers."""
     assert task.instance is not None
     wanted = set(names)
-    documents = {container["name"]: container for container in task.task_definition.containers}
+    documents = {container["name"]: container for container in task.document["containerDefinitions"]}
     parent = None
     if task.pause_id and task.instance.joint_limits and specs.limits_jointly(task):
         parent = joint_cgroup_parent(task.pause_id, engine.info())

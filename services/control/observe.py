@@ -66,7 +66,7 @@ def look(task: Task, engine: Engine, seen: Seen) -> None:
 
 def facts(task: Task, seen: Seen) -> TaskFacts:
     rows = {row.name: row for row in task.containers.all()}
-    document = task.task_definition.document
+    document = task.document
     joint = task.instance is not None and task.instance.joint_limits
     return TaskFacts(
         status=Status(task.status),

@@ -10,7 +10,16 @@ from django.db.models import Exists, OuterRef
 
 from base import clock
 from services.execute import sessions
-from services.models import IN_PROGRESS, Deployment, Service, ServiceEvent, ServiceRevision, Task
+from services.models import (
+    IN_PROGRESS,
+    Deployment,
+    RunRequest,
+    Service,
+    ServiceEvent,
+    ServiceRevision,
+    Task,
+)
+from services.task_requests import TOKENS_KEPT
 from telemetry.models import LogStream
 
 _BATCH = 1000
@@ -25,6 +34,7 @@ def apply() -> dict[str, int]:
     exec_sessions = sessions.forget(now - timedelta(days=settings.SLIPWAY_KEEP_LOGS_DAYS))
     deployments = _deployments(now - timedelta(days=settings.SLIPWAY_KEEP_DEPLOYMENTS_DAYS))
     services = _services(now - timedelta(days=settings.SLIPWAY_KEEP_DEPLOYMENTS_DAYS))
+    RunRequest.objects.filter(created_at__lt=now - TOKENS_KEPT).delete()
     return {
         "tasks": tasks,
         "logs": logs,

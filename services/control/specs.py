@@ -63,13 +63,13 @@ def needs_pause(document: Document, *, joint_limits: bool) -> bool:
 
 def limits_jointly(task: Task) -> bool:
     """Its containers together are held to the task's size: several containers, on an engine that can."""
-    document = task.task_definition.document
+    document = task.document
     able = task.instance is not None and task.instance.joint_limits
     return able and has_task_limits(document) and len(document["containerDefinitions"]) > 1
 
 
 def pause_spec(task: Task, image: str) -> ContainerSpec:
-    document = task.task_definition.document
+    document = task.document
     awsvpc = document.get("networkMode") == "awsvpc"
     cpu, memory = task_size(document)
     joint = (
@@ -118,7 +118,7 @@ def container_spec(
 ) -> ContainerSpec:
     """`image`: what to run, pinned. `cgroup_parent`: of the pause container, where it caps them jointly. `secrets` and
     `secret_options`: variables and log options with their values, which live in the spec and nowhere else."""
-    document = task.task_definition.document
+    document = task.document
     mode = document.get("networkMode", "bridge")
     in_pause = mode == "awsvpc"
     linux = container.get("linuxParameters", {})
@@ -134,7 +134,7 @@ def container_spec(
         command=tuple(container["command"]) if container.get("command") else None,
         entrypoint=tuple(container["entryPoint"]) if container.get("entryPoint") else None,
         # A variable from a secret wins over one of the same name that an override of the task gives.
-        environment=tuple(sorted({**dict(_environment(task, container)), **dict(secrets)}.items())),
+        environment=tuple(sorted({**dict(_environment(container)), **dict(secrets)}.items())),
         network_mode=f"container:{pause_name(task)}" if in_pause else mode,
         ports=_ports(container) if mode == "bridge" else (),
         cpu_shares=max(shares, SHARES_OF_NO_CPU),
@@ -200,15 +200,8 @@ def _least(one: int | None, other: int | None) -> int | None:
     return min(given) if given else None
 
 
-def _environment(task: Task, container: Document) -> tuple[tuple[str, str], ...]:
-    overrides = {
-        item["name"]: item for item in (task.overrides or {}).get("containerOverrides", ()) if "name" in item
-    }
-    values = {item["name"]: item["value"] for item in container.get("environment", ())}
-    values.update(
-        {item["name"]: item["value"] for item in overrides.get(container["name"], {}).get("environment", ())}
-    )
-    return tuple(sorted(values.items()))
+def _environment(container: Document) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted((item["name"], item["value"]) for item in container.get("environment", ())))
 
 
 def _ports(container: Document) -> tuple[PortBinding, ...]:

@@ -14,8 +14,10 @@ from base import here
 from clusters.queries import DEFAULT_CLUSTER, cluster_name
 from console.aws.ecs.common import Document, each, tags_of
 from console.aws.handlers import answers, listing, mechanical
+from services.failures import Failure
 from services.models import Task, TaskContainer
-from services.task_operations import RunResult
+from services.protection import ProtectionResult
+from services.task_requests import RunResult
 
 _STATUS = {"CREATED": "PENDING"}
 _FACTS = uuid.UUID("6f1d4d9e-5c54-4c0e-8d9d-2f2b8a4d7c11")
@@ -83,7 +85,9 @@ def _attachments(row: Task) -> list[Document]:
 
 
 def _container(one: TaskContainer, task: Task) -> Document:
-    definition = next((item for item in task.task_definition.containers if item["name"] == one.name), {})
+    definition = next(
+        (item for item in task.document["containerDefinitions"] if item["name"] == one.name), {}
+    )
     interfaces = [{"attachmentId": _attachment_id(task), "privateIpv4Address": task.address}]
     return {
         "containerArn": container_arn(one, task),
@@ -118,12 +122,29 @@ def _run(result: RunResult) -> Document:
     }
 
 
-def _failure(reason: Any) -> Document:
-    return {"reason": reason} if isinstance(reason, str) else dict(reason)
+def _failure(one: Failure) -> Document:
+    return {"arn": one.arn, "reason": one.reason, **({"detail": one.detail} if one.detail else {})}
+
+
+def _protection(result: ProtectionResult) -> Document:
+    return {
+        "protectedTasks": [
+            {
+                "taskArn": one.task_arn,
+                "protectionEnabled": one.protection_enabled,
+                "expirationDate": one.expiration_date,
+            }
+            for one in result.protected_tasks
+        ],
+        "failures": [_failure(one) for one in result.failures],
+    }
 
 
 mechanical("ecs", "RunTask", _run)
+mechanical("ecs", "StartTask", _run)
 mechanical("ecs", "StopTask", lambda row: {"task": shapes([row])[0]})
+mechanical("ecs", "UpdateTaskProtection", _protection)
+mechanical("ecs", "GetTaskProtection", _protection)
 
 
 @answers("ecs", "DescribeTasks", "describe_task")

@@ -17,7 +17,7 @@ from console.rest.shapes.tasks import (
     TaskShape,
 )
 from services.scheduler.model import Status
-from services.task_operations import RunResult
+from services.task_requests import RunResult
 
 _TASKS = "Tasks"
 
@@ -99,6 +99,19 @@ ENDPOINTS = [
         GET=File("get_exec_transcript", media_type="text/plain; charset=utf-8", filename="transcript.txt"),
     ),
     Endpoint(f"{_TASK}/stop", _TASKS, POST=Action("stop_task", TaskShape, example={"reason": "stuck"})),
+    Endpoint(
+        "clusters/<str:cluster>/started-tasks",
+        _TASKS,
+        POST=Action(
+            "start_task",
+            RunShape,
+            prepare=_whole,
+            example={
+                "taskDefinition": "migrate:3",
+                "containerInstances": ["1dc5c17a422b4dc4b493371970c6c4d6"],
+            },
+        ),
+    ),
     Endpoint(
         "clusters/<str:cluster>/task-protection",
         _TASKS,

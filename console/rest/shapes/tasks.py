@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Texts, Whole
+from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Whole
 
 
 class ContainerShape(Shape):
@@ -98,7 +98,7 @@ class TaskShape(Shape):
 
 class RunShape(Shape):
     tasks = TaskShape(many=True)
-    failures = Texts(help_text="One for each task that found no room, with the reason.")
+    failures = FailureShape(many=True, help_text="One for each task that found no room.")
 
     class Meta:
         ref_name = "RunResult"

@@ -258,11 +258,11 @@ def test_wrong_overrides_are_named(ready: World) -> None:
     ready.register()
     definition = TaskDefinition.objects.get()
     for given, field in (
-        ({"cpu": "256"}, "overrides.cpu"),
+        ({"ephemeralStorage": {"sizeInGiB": 30}}, "overrides.ephemeralStorage"),
         ({"containerOverrides": [{"name": "other"}]}, "overrides.containerOverrides[0].name"),
         (
-            {"containerOverrides": [{"name": "web", "command": ["x"]}]},
-            "overrides.containerOverrides[0].command",
+            {"containerOverrides": [{"name": "web", "resourceRequirements": [{"type": "GPU"}]}]},
+            "overrides.containerOverrides[0].resourceRequirements",
         ),
         ({"taskRole": "x"}, "overrides.taskRole"),
     ):

@@ -94,6 +94,11 @@ FORMS = (
     Form("service-stop-deployment", ("stop_service_deployment",), _SERVICE, {"deployment": "{deployment}"}),
     Form("service-delete", ("delete_service",), _SERVICE, {"confirm": "web"}),
     Form(
+        "task-run",
+        ("run_task",),
+        data={"cluster": "production", "task_definition": "web:13", "count": 1, "launch_type": "EC2"},
+    ),
+    Form(
         "task-protection",
         ("update_task_protection",),
         {"cluster": "production", "task": "{task}"},

@@ -25,6 +25,7 @@ _VALUES: dict[str, Any] = {
     "cluster_name": "matrix",
     "command": "/bin/sh",
     "container_instance": "{instance}",
+    "container_instances": ["{instance}"],
     "credential": "{}",
     "current_password": "correct horse battery",
     "desired_count": 5,

@@ -174,6 +174,14 @@ WRITES = [
     Case("POST", "exec-sessions/{exec_session}/end", 200, {}, {"x": 1}, "x"),
     Case("POST", "clusters/production/tasks/{task}/stop", 200, {"reason": "stuck"}, {"reason": 1}, "reason"),
     Case(
+        "POST",
+        "clusters/production/started-tasks",
+        200,
+        {"taskDefinition": "web:13", "containerInstances": ["{instance}"]},
+        {"taskDefinition": "web:13", "containerInstances": ["{instance}"], "propagateTags": "SERVICE"},
+        "propagateTags",
+    ),
+    Case(
         "PUT",
         "clusters/production/task-protection",
         200,
