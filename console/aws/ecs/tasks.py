@@ -85,7 +85,7 @@ def _attachments(row: Task) -> list[Document]:
 
 
 def _container(one: TaskContainer, task: Task) -> Document:
-    definition = next(
+    definition: Document = next(
         (item for item in task.document["containerDefinitions"] if item["name"] == one.name), {}
     )
     interfaces = [{"attachmentId": _attachment_id(task), "privateIpv4Address": task.address}]
