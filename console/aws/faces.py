@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from console.aws import sts  # noqa: F401
 from console.aws.ecs import (  # noqa: F401
     clusters,
     definitions,
@@ -12,3 +13,4 @@ from console.aws.ecs import (  # noqa: F401
     tags,
     tasks,
 )
+from console.aws.iam import identities, policies  # noqa: F401

@@ -25,11 +25,14 @@ from console.aws.models import Operation
 from console.aws.paging import page
 
 Run = Callable[..., Mapping[str, Any] | None]
+Convert = Callable[[Any], Any]
 
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "deploymentController": ({"type": "ECS"},),
     "availabilityZoneRebalancing": ("DISABLED",),
     "platformVersion": ("LATEST",),
+    "Path": ("/",),
+    "PathPrefix": ("/",),
 }
 """Values that ask for what is the case anyway, beside false and empty ones: taken where the member is not."""
 
@@ -92,21 +95,20 @@ def mechanical(
     *,
     call: str = "",
     names: Mapping[str, str] | None = None,
-    convert: Mapping[str, Callable[[Any], Any]] | None = None,
+    convert: Mapping[str, Convert] | None = None,
+    default: Mapping[str, Any] | None = None,
 ) -> None:
     """Register an operation of the registry as what answers AWS's of the same name.
 
     `render`: from its result to AWS's shape. `call`: its Python name where that is not the AWS name's. `names`: AWS's
     member -> parameter, where they differ. `convert`: AWS's member -> what makes the parameter's value of it; tags are
-    turned from lists to dicts anyway.
+    turned from lists to dicts anyway. `default`: parameters where none is given; a function of the caller, or a value.
     """
-    made = _Mechanical(
-        operation, call, names or {}, {"tags": _tags, "Tags": _tags, **(convert or {})}, render
-    )
+    made = _Mechanical(operation, call, names or {}, convert or {}, default or {}, render)
     _handlers[service, operation] = Handler(service, operation, made, made.taken, (made.call,))
 
 
-def _tags(items: Any) -> dict[str, str]:
+def tags_to_dict(items: Any) -> dict[str, str]:
     """Tags in either of the two spellings that AWS's services have."""
     return tag_rules.from_list({name.lower(): value for name, value in item.items()} for item in items)
 
@@ -117,11 +119,13 @@ class _Mechanical:
         operation: str,
         call: str,
         names: Mapping[str, str],
-        convert: Mapping[str, Callable[[Any], Any]],
+        convert: Mapping[str, Convert],
+        default: Mapping[str, Any],
         render: Callable[[Any], Mapping[str, Any] | None],
     ) -> None:
         self.call = call or xform_name(operation)
-        self.names, self.convert, self.render = names, convert, render
+        self.names, self.default, self.render = names, default, render
+        self.convert = {"tags": tags_to_dict, "Tags": tags_to_dict, **convert}
 
     @cached_property
     def parameters(self) -> frozenset[str]:
@@ -133,13 +137,30 @@ class _Mechanical:
     def taken(self, model: Operation) -> frozenset[str]:
         return frozenset(name for name in model.members if self.parameter(name) in self.parameters)
 
-    def __call__(self, caller: Caller, params: dict[str, Any]) -> Mapping[str, Any] | None:
+    def ask(self, caller: Caller, params: Mapping[str, Any]) -> Any:
+        """Call the operation with those of the members that are parameters of it."""
         given = {}
         for member, value in params.items():
             name = self.parameter(member)
             if name in self.parameters:
                 given[name] = self.convert[member](value) if member in self.convert else value
-        return self.render(registry.call(self.call, caller, **given))
+        for name, value in self.default.items():
+            if name not in given:
+                given[name] = value(caller) if callable(value) else value
+        return registry.call(self.call, caller, **given)
+
+    def __call__(self, caller: Caller, params: dict[str, Any]) -> Mapping[str, Any] | None:
+        return self.render(self.ask(caller, params))
+
+
+@dataclass(frozen=True)
+class Paging:
+    """How a service names its pages. `truncated`: the member that says whether there is more."""
+
+    size: str = "maxResults"
+    token: str = "nextToken"  # noqa: S105 - the name of a member
+    following: str = "nextToken"
+    truncated: str = ""
 
 
 def listing(
@@ -150,66 +171,62 @@ def listing(
     order: Sequence[str],
     item: Callable[[Any], Any],
     narrow: Mapping[str, Callable[[Any, Any], Any]] | None = None,
-    default: Mapping[str, Any] | None = None,
     sizes: tuple[int, int] = (100, 100),
     falling: str = "",
-    **more: Any,
+    paging: Paging | None = None,
+    call: str = "",
+    names: Mapping[str, str] | None = None,
+    convert: Mapping[str, Convert] | None = None,
+    default: Mapping[str, Any] | None = None,
 ) -> None:
     """Register a list operation, whose result is a queryset, as what answers AWS's of the same name, page by page.
 
     `member`: of the answer, for the rows as `item` shows them. `narrow`: AWS's member -> a function from rows and its
-    value to the rows that are left, for filters that the operation itself has not. `default`: parameters where none is
-    given. `sizes`: of a page where maxResults is not given, and at most. `falling`: the member that, with the value
-    DESC, turns the order round. `more`: as for `mechanical`.
+    value to the rows that are left, for filters that the operation itself has not. `sizes`: of a page where none is
+    asked for, and at most. `falling`: the member that, with the value DESC, turns the order round. The rest as for
+    `mechanical`.
     """
-    made = _Listing(
-        operation, more.pop("call", ""), more.pop("names", {}), more.pop("convert", {}), lambda rows: rows
-    )
-    made.prepare(member, tuple(order), item, narrow or {}, default or {}, sizes, falling, operation)
+    made = _Listing(operation, call, names or {}, convert or {}, default or {}, lambda rows: rows)
+    made.operation, made.member, made.order, made.item = operation, member, tuple(order), item
+    made.narrow, made.sizes, made.falling, made.paging = narrow or {}, sizes, falling, paging or Paging()
     _handlers[service, operation] = Handler(service, operation, made, made.taken, (made.call,))
 
 
 class _Listing(_Mechanical):
-    def prepare(
-        self,
-        member: str,
-        order: tuple[str, ...],
-        item: Callable[[Any], Any],
-        narrow: Mapping[str, Callable[[Any, Any], Any]],
-        default: Mapping[str, Any],
-        sizes: tuple[int, int],
-        falling: str,
-        name: str,
-    ) -> None:
-        self.member, self.order, self.item, self.narrow = member, order, item, narrow
-        self.default, self.sizes, self.falling, self.name = default, sizes, falling, name
+    operation: str
+    member: str
+    order: tuple[str, ...]
+    item: Callable[[Any], Any]
+    narrow: Mapping[str, Callable[[Any, Any], Any]]
+    sizes: tuple[int, int]
+    falling: str
+    paging: Paging
 
     def taken(self, model: Operation) -> frozenset[str]:
-        own = {"nextToken", "maxResults", *self.narrow, *([self.falling] if self.falling else [])}
+        own = {self.paging.size, self.paging.token, *self.narrow, self.falling}
         return super().taken(model) | (own & set(model.members))
 
     def __call__(self, caller: Caller, params: dict[str, Any]) -> Mapping[str, Any]:
-        given, bound = dict(self.default), dict(params)
-        most, token = bound.pop("maxResults", None), bound.pop("nextToken", None)
-        for member, value in bound.items():
-            name = self.parameter(member)
-            if member not in self.narrow and name in self.parameters:
-                given[name] = self.convert[member](value) if member in self.convert else value
-        rows = registry.call(self.call, caller, **given)
+        filters = dict(params)
+        most, token = filters.pop(self.paging.size, None), filters.pop(self.paging.token, None)
+        rows = self.ask(caller, {name: value for name, value in filters.items() if name not in self.narrow})
         for member, narrow in self.narrow.items():
-            if member in bound:
-                rows = narrow(rows, bound[member])
+            if member in filters:
+                rows = narrow(rows, filters[member])
         order = self.order
-        if self.falling and bound.get(self.falling) == "DESC":
+        if self.falling and filters.get(self.falling) == "DESC":
             order = tuple(one[1:] if one.startswith("-") else f"-{one}" for one in order)
         found, following = page(
             rows,
-            self.name,
+            self.operation,
             order,
             most=most,
             token=token,
             limit=self.sizes[1],
             default=self.sizes[0],
-            bound=bound,
+            bound=filters,
         )
-        return {self.member: [self.item(row) for row in found], "nextToken": following}
+        answer: dict[str, Any] = {self.member: [self.item(row) for row in found], self.paging.following: following}
+        if self.paging.truncated:
+            answer[self.paging.truncated] = following is not None
+        return answer
