@@ -213,6 +213,24 @@ class CapacityProvider(models.Model):
         return self.name
 
 
+class AccountSetting(models.Model):
+    """What was put with PutAccountSetting. `principal_arn`: for whom; "" for everyone."""
+
+    name = models.CharField(max_length=64)
+    value = models.CharField(max_length=64)
+    principal_arn = models.CharField(max_length=400, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["principal_arn", "name"], name="one_account_setting_per_principal"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.value}"
+
+
 def instance_topics(instance: ContainerInstance) -> tuple[str, ...]:
     """The pages that show this instance."""
     return ("instances", f"instance:{instance.id}", f"cluster:{instance.cluster.name}", "overview")

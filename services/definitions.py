@@ -122,7 +122,7 @@ def deregister_task_definition(caller: Caller, *, task_definition: str) -> TaskD
             fields={"taskDefinition": "needs a revision"},
         )
     row = find_definition(task_definition)
-    if row.status == TaskDefinition.Status.INACTIVE:
+    if row.status != TaskDefinition.Status.ACTIVE:
         raise ClientError(
             f"The specified task definition is inactive: {row}.", fields={"taskDefinition": "is INACTIVE"}
         )
@@ -130,4 +130,28 @@ def deregister_task_definition(caller: Caller, *, task_definition: str) -> TaskD
     row.deregistered_at = clock.now()
     row.save(update_fields=["status", "deregistered_at"])
     live.publish("task-definitions", f"taskdef:{row.family.name}")
+    return row
+
+
+@operation("ecs:DeleteTaskDefinitions", resource=_definition_arn, writes=True)
+def delete_task_definition(caller: Caller, *, task_definition: str) -> TaskDefinition:
+    """Delete an INACTIVE revision for good. While tasks or service revisions need it, it stays as DELETE_IN_PROGRESS;
+    nothing new can be started from it, and its number is never used again."""
+    if split_definition(task_definition)[1] is None:
+        raise ClientError(
+            "Deleting needs a revision: family:revision or an ARN.",
+            fields={"taskDefinition": "needs a revision"},
+        )
+    row = find_definition(task_definition)
+    if row.status == TaskDefinition.Status.ACTIVE:
+        raise ClientError(
+            f"The specified task definition is still in ACTIVE status. Deregister {row} first.",
+            fields={"taskDefinition": "is ACTIVE"},
+        )
+    if row.status == TaskDefinition.Status.INACTIVE:
+        audit.note_change("status", row.status, TaskDefinition.Status.DELETE_IN_PROGRESS)
+        row.status = TaskDefinition.Status.DELETE_IN_PROGRESS
+        row.delete_requested_at = clock.now()
+        row.save(update_fields=["status", "delete_requested_at"])
+        live.publish("task-definitions", f"taskdef:{row.family.name}")
     return row

@@ -39,6 +39,7 @@ class TaskDefinition(models.Model):
     class Status(models.TextChoices):
         ACTIVE = "ACTIVE"
         INACTIVE = "INACTIVE"
+        DELETE_IN_PROGRESS = "DELETE_IN_PROGRESS"  # goes once no task and no service revision needs it
 
     family = models.ForeignKey(Family, on_delete=models.PROTECT, related_name="revisions")
     revision = models.PositiveIntegerField()
@@ -51,6 +52,7 @@ class TaskDefinition(models.Model):
     registered_at = models.DateTimeField(auto_now_add=True)
     registered_by = models.CharField(max_length=400, blank=True)
     deregistered_at = models.DateTimeField(null=True, blank=True)
+    delete_requested_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["family__name", "-revision"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from console.aws import sts  # noqa: F401
 from console.aws.ecs import (  # noqa: F401
+    agents,
     clusters,
     definitions,
     deployments,
     instances,
+    protection,
     services,
+    settings,
     tags,
     tasks,
 )

@@ -226,7 +226,10 @@ class _Listing(_Mechanical):
             default=self.sizes[0],
             bound=filters,
         )
-        answer: dict[str, Any] = {self.member: [self.item(row) for row in found], self.paging.following: following}
+        answer: dict[str, Any] = {
+            self.member: [self.item(row) for row in found],
+            self.paging.following: following,
+        }
         if self.paging.truncated:
             answer[self.paging.truncated] = following is not None
         return answer

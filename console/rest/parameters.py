@@ -123,6 +123,8 @@ PARAMETERS: dict[str, str] = {
     "include_inactive": "Also the last one of that name that was deleted, where there is no live one.",
     "service": "The service's name.",
     "service_deployment": "The deployment's id.",
+    "principal_arn": "For whom: a user's or role's ARN, or the account's root for everyone. Default: oneself.",
+    "effective_settings": "Every setting as it holds, not only what was put.",
     "service_revision": "The service revision's id.",
     "service_name": "The new service's name.",
     "interactive": "true: with a terminal, the only way there is.",

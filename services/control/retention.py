@@ -18,6 +18,7 @@ from services.models import (
     ServiceEvent,
     ServiceRevision,
     Task,
+    TaskDefinition,
 )
 from services.task_requests import TOKENS_KEPT
 from telemetry.models import LogStream
@@ -35,13 +36,25 @@ def apply() -> dict[str, int]:
     deployments = _deployments(now - timedelta(days=settings.SLIPWAY_KEEP_DEPLOYMENTS_DAYS))
     services = _services(now - timedelta(days=settings.SLIPWAY_KEEP_DEPLOYMENTS_DAYS))
     RunRequest.objects.filter(created_at__lt=now - TOKENS_KEPT).delete()
+    definitions = _deleted_definitions()
     return {
         "tasks": tasks,
         "logs": logs,
         "exec_sessions": exec_sessions,
         "deployments": deployments,
         "services": services,
+        "definitions": definitions,
     }
+
+
+def _deleted_definitions() -> int:
+    """Task definitions that somebody deleted, once nothing needs them."""
+    rows = TaskDefinition.objects.filter(status=TaskDefinition.Status.DELETE_IN_PROGRESS).exclude(
+        Exists(Task.objects.filter(task_definition=OuterRef("pk")))
+        | Exists(ServiceRevision.objects.filter(task_definition=OuterRef("pk")))
+    )
+    found = list(rows.values_list("pk", flat=True)[:_BATCH])
+    return TaskDefinition.objects.filter(pk__in=found).delete()[1].get("services.TaskDefinition", 0)
 
 
 def _stopped_tasks(before: object) -> int:

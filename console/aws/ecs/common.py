@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from base import tags as tag_rules
 from base.errors import ClusterNotFound, OperationError, invalid
+from services.failures import Failure
 
 Row = TypeVar("Row")
 Document = dict[str, Any]
@@ -45,3 +46,10 @@ def tags_of(row: Any, include: Iterable[str], word: str = "TAGS") -> Document:
 def resources(values: Mapping[str, int]) -> list[Document]:
     """CPU in units, MEMORY in MiB."""
     return [{"name": name, "type": "INTEGER", "integerValue": value} for name, value in values.items()]
+
+
+def failure(one: Failure | str) -> Document:
+    """One of an answer's `failures`, from the domain's own or from a reason in words."""
+    if isinstance(one, str):
+        return {"reason": one}
+    return {"arn": one.arn or None, "reason": one.reason, "detail": one.detail or None}

@@ -8,6 +8,7 @@ from typing import Any
 from access.caller import Caller
 from access.registry import call
 from base import tags as tag_rules
+from base.errors import AccessDenied, OperationError, invalid
 from console.aws.ecs.common import Document
 from console.aws.handlers import answers, listing, mechanical
 from services.models import TaskDefinition
@@ -28,6 +29,7 @@ def shape(row: TaskDefinition) -> Document:
         "registeredAt": row.registered_at,
         "registeredBy": row.registered_by,
         "deregisteredAt": row.deregistered_at,
+        "deleteRequestedAt": row.delete_requested_at,
     }
 
 
@@ -42,6 +44,22 @@ def register_task_definition(caller: Caller, **document: Any) -> dict[str, Any]:
 
 
 mechanical("ecs", "DeregisterTaskDefinition", _one)
+
+
+@answers("ecs", "DeleteTaskDefinitions", "delete_task_definition")
+def delete_task_definitions(caller: Caller, *, taskDefinitions: Sequence[str]) -> dict[str, Any]:
+    """Each by itself: what cannot be deleted is a failure and does not hold up the others."""
+    if len(taskDefinitions) > 10:
+        raise invalid("taskDefinitions", "at most 10")
+    found, failures = [], []
+    for name in dict.fromkeys(taskDefinitions):
+        try:
+            found.append(call("delete_task_definition", caller, task_definition=name))
+        except AccessDenied:
+            raise
+        except OperationError as error:
+            failures.append({"arn": name, "reason": error.message})
+    return {"taskDefinitions": [shape(row) for row in found], "failures": failures}
 
 
 @answers("ecs", "DescribeTaskDefinition", "describe_task_definition")

@@ -12,11 +12,9 @@ from access.caller import Caller
 from access.registry import call
 from base import here
 from clusters.queries import DEFAULT_CLUSTER, cluster_name
-from console.aws.ecs.common import Document, each, tags_of
+from console.aws.ecs.common import Document, each, failure, tags_of
 from console.aws.handlers import answers, listing, mechanical
-from services.failures import Failure
 from services.models import Task, TaskContainer
-from services.protection import ProtectionResult
 from services.task_requests import RunResult
 
 _STATUS = {"CREATED": "PENDING"}
@@ -118,33 +116,13 @@ def container_arn(one: TaskContainer, task: Task) -> str:
 def _run(result: RunResult) -> Document:
     return {
         "tasks": shapes(result.tasks, ["TAGS"]),
-        "failures": [_failure(one) for one in result.failures],
-    }
-
-
-def _failure(one: Failure) -> Document:
-    return {"arn": one.arn, "reason": one.reason, **({"detail": one.detail} if one.detail else {})}
-
-
-def _protection(result: ProtectionResult) -> Document:
-    return {
-        "protectedTasks": [
-            {
-                "taskArn": one.task_arn,
-                "protectionEnabled": one.protection_enabled,
-                "expirationDate": one.expiration_date,
-            }
-            for one in result.protected_tasks
-        ],
-        "failures": [_failure(one) for one in result.failures],
+        "failures": [failure(one) for one in result.failures],
     }
 
 
 mechanical("ecs", "RunTask", _run)
 mechanical("ecs", "StartTask", _run)
 mechanical("ecs", "StopTask", lambda row: {"task": shapes([row])[0]})
-mechanical("ecs", "UpdateTaskProtection", _protection)
-mechanical("ecs", "GetTaskProtection", _protection)
 
 
 @answers("ecs", "DescribeTasks", "describe_task")

@@ -7,8 +7,9 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from console.rest.actions import Action, Endpoint, Filter, Listing
-from console.rest.shapes.clusters import ClusterShape, ContainerInstanceShape
+from console.rest.shapes.clusters import ClusterShape, ContainerInstanceShape, SettingShape, SettingsShape
 
+_ACCOUNT = "Account settings"
 _CLUSTERS = "Clusters"
 _INSTANCES = "Container instances"
 
@@ -99,5 +100,25 @@ ENDPOINTS = [
             example={"status": "DRAINING"},
         ),
         DELETE=Action("deregister_container_instance", ContainerInstanceShape),
+    ),
+    Endpoint(
+        "account-settings",
+        _ACCOUNT,
+        GET=Action("list_account_settings", SettingsShape, prepare=lambda found: {"items": found}),
+        PUT=Action(
+            "put_account_setting",
+            SettingShape,
+            example={"name": "taskLongArnFormat", "value": "enabled"},
+        ),
+        DELETE=Action("delete_account_setting", SettingShape),
+    ),
+    Endpoint(
+        "account-settings/default",
+        _ACCOUNT,
+        PUT=Action(
+            "put_account_setting_default",
+            SettingShape,
+            example={"name": "taskLongArnFormat", "value": "enabled"},
+        ),
     ),
 ]

@@ -120,6 +120,11 @@ ENDPOINTS = [
         DELETE=Action("deregister_task_definition", DefinitionShape),
     ),
     Endpoint(
+        "task-definitions/<str:taskDefinition>/delete",
+        _DEFINITIONS,
+        POST=Action("delete_task_definition", DefinitionShape),
+    ),
+    Endpoint(
         "task-definitions/<str:taskDefinition>/compare",
         _DEFINITIONS,
         GET=Action(compare_task_definitions, ComparisonShape),

@@ -85,3 +85,20 @@ def _resources(cpu: int, memory: int) -> list[dict[str, Any]]:
         {"name": name, "type": "INTEGER", "integerValue": value}
         for name, value in (("CPU", cpu), ("MEMORY", memory))
     ]
+
+
+class SettingShape(Shape):
+    name = Text()
+    value = Text()
+    principalArn = Text("principal_arn", help_text="For whom: a user, a role, or the account's root for all.")
+    managed = Flag(help_text="Not for users to change.")
+
+    class Meta:
+        ref_name = "AccountSetting"
+
+
+class SettingsShape(Shape):
+    items: Any = SettingShape(many=True)
+
+    class Meta:
+        ref_name = "AccountSettings"

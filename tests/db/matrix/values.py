@@ -45,6 +45,7 @@ _VALUES: dict[str, Any] = {
     "policy_document": TRUST,
     "policy_documents": [POLICY],
     "policy_name": "own",
+    "principal_arn": "arn:aws:iam::123456789012:user/amina",
     "principal": "arn:aws:iam::123456789012:user/amina",
     "resource_arn": "{service_arn}",
     "resource_policy": SECRET_POLICY,
@@ -78,6 +79,11 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
     "create_role": {"role": "matrix"},
     "create_secret": {"name": "matrix"},
     "create_user": {"username": "matrix"},
+    "delete_task_definition": {"task_definition": "web:10"},
+    **{
+        name: {"name": "taskLongArnFormat", "value": "enabled"}
+        for name in ("put_account_setting", "put_account_setting_default", "delete_account_setting")
+    },
     "invite_user": {"username": "matrix"},
     "register_task_definition": {"document": DOCUMENT},
     "explain_record": {"record": 1},

@@ -12,6 +12,7 @@ from typing import Any
 from access.models import Group, Policy, Token, User
 from access.registry import system_caller
 from base import here
+from clusters.models import AccountSetting
 from services.models import TaskDefinition
 from tests import factories
 from tests.db.rest import cases_identities, cases_signin, cases_simulator
@@ -65,6 +66,7 @@ READS = [
         f"{_S}/deployments",
         "deployments/{deployment}",
         "service-revisions/{revision}",
+        "account-settings?effectiveSettings=true",
         "tasks",
         "clusters/production/tasks",
         "clusters/production/tasks/{task}",
@@ -141,6 +143,24 @@ WRITES = [
         "containerDefinitions",
     ),
     Case("DELETE", "task-definitions/web:10", 200),
+    Case("POST", "task-definitions/gone:1/delete", 200),
+    Case(
+        "PUT",
+        "account-settings",
+        200,
+        {"name": "serviceLongArnFormat", "value": "enabled"},
+        {"name": "shortArnFormat", "value": "enabled"},
+        "name",
+    ),
+    Case(
+        "PUT",
+        "account-settings/default",
+        200,
+        {"name": "taskLongArnFormat", "value": "enabled"},
+        {"name": "taskLongArnFormat", "value": "disabled"},
+        "taskLongArnFormat disabled",
+    ),
+    Case("DELETE", "account-settings?name=taskLongArnFormat", 200),
     Case(
         "POST",
         "clusters/production/services",
@@ -374,6 +394,11 @@ class Scene:
         cases_identities.furnish(amina, team, mine)
         signing_in = cases_signin.furnish(amina)
         assert TaskDefinition.objects.filter(revision=10).exists()
+        factories.definition("gone")
+        TaskDefinition.objects.filter(family__name="gone").update(status="INACTIVE")
+        AccountSetting.objects.create(
+            name="taskLongArnFormat", value="enabled", principal_arn=here.user_arn("root")
+        )
         us = system_caller("scene")
         create_secret(us, name="shop/db", secret_string="one", tags={"team": "shop"})
         create_secret(us, name="doomed")
