@@ -1,13 +1,15 @@
 """What is known of an engine's reachability, written down. Called by the watcher and by the first probe.
 
 An outage is a window [disconnected_at, connected_at]: containers that ended inside it were ended by the engine
-or its host, which never counts against a service.
+or its host, which never counts against a service. One that lasts too long makes the instance lost.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import timedelta
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Greatest
@@ -64,6 +66,39 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
         return False
     instance.refresh_from_db()
     return True
+
+
+def declare_lost() -> int:
+    """Give up the instances that have not answered for SLIPWAY_INSTANCE_LOST_SECONDS (0: never); answers how many.
+    What that means for their tasks is for `services.control.loss`, which hears of each."""
+    patience = settings.SLIPWAY_INSTANCE_LOST_SECONDS
+    if not patience:
+        return 0
+    now = clock.now()
+    away = ContainerInstance.objects.filter(
+        connected=False, lost_at=None, disconnected_at__lte=now - timedelta(seconds=patience)
+    ).select_related("cluster")
+    declared = 0
+    for instance in away:
+        with transaction.atomic():
+            # Guarded by what was read: it may have come back, or been away again, meanwhile.
+            row = ContainerInstance.objects.filter(
+                pk=instance.pk, connected=False, lost_at=None, disconnected_at=instance.disconnected_at
+            )
+            if row.update(lost_at=now):
+                outbox.publish("instance.lost", {"instance": instance.pk, "cluster": instance.cluster_id})
+                live.publish(*instance_topics(instance))
+                declared += 1
+    return declared
+
+
+def record_found(instance: ContainerInstance) -> None:
+    """A lost one answered, and what it runs was compared with what it should: it takes tasks again."""
+    with transaction.atomic():
+        row = ContainerInstance.objects.filter(pk=instance.pk, connected=True).exclude(lost_at=None)
+        if row.update(lost_at=None):
+            outbox.publish("instance.state", {"instance": instance.pk, "status": instance.status})
+            live.publish(*instance_topics(instance))
 
 
 def record_disconnected(instance: ContainerInstance, reason: str) -> None:

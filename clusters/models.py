@@ -84,6 +84,8 @@ class ContainerInstance(models.Model):
     connection_error = models.TextField(blank=True)
     connected_at = models.DateTimeField(null=True, blank=True)  # start of the present connection
     disconnected_at = models.DateTimeField(null=True, blank=True)  # start of the last outage
+    # Declared lost: away for too long. Until it has answered, and what it runs was compared, it takes no tasks.
+    lost_at = models.DateTimeField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
 
     cpu = models.PositiveIntegerField(default=0)

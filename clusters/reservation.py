@@ -26,6 +26,7 @@ def reserve(
             taken = ContainerInstance.objects.filter(
                 pk=instance_id,
                 status="ACTIVE",
+                lost_at=None,
                 cpu__gte=F("cpu_reserved") + cpu,
                 memory__gte=F("memory_reserved") + memory,
             ).update(

@@ -274,6 +274,8 @@ SLIPWAY_THROTTLE_BASE: float = env.float("SLIPWAY_THROTTLE_BASE", default=5.0)
 SLIPWAY_THROTTLE_CAP: float = env.float("SLIPWAY_THROTTLE_CAP", default=900.0)
 # How often a task that found no room is tried again, when no room was given back meanwhile.
 SLIPWAY_PLACEMENT_RETRY: float = env.float("SLIPWAY_PLACEMENT_RETRY", default=15.0)
+# An instance whose engine has not answered for so long is lost: its services' tasks are replaced elsewhere. 0: never.
+SLIPWAY_INSTANCE_LOST_SECONDS: float = env.float("SLIPWAY_INSTANCE_LOST_SECONDS", default=120.0)
 # When images are pulled that an instance has already: clusters/pull_behavior.py.
 SLIPWAY_IMAGE_PULL_BEHAVIOR: str = env.str("SLIPWAY_IMAGE_PULL_BEHAVIOR", default="default")
 SLIPWAY_LOG_LINES: int = env.int("SLIPWAY_LOG_LINES", default=20_000)  # kept per container

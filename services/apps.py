@@ -20,12 +20,13 @@ class ServicesConfig(AppConfig):
             tagging,
             task_operations,
         )
-        from services.control import standing
+        from services.control import loss, standing
         from services.execute import operations as execute  # noqa: F401
         from services.usage import task_groups
 
         facts.provide_task_groups(task_groups)
 
         outbox.subscribe("instance.connected", standing.instance_connected)
+        outbox.subscribe("instance.lost", loss.instance_lost)
         outbox.subscribe("instance.state", standing.instance_changed)
         outbox.subscribe("instance.deregistered", standing.instance_deregistered)

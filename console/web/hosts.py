@@ -37,13 +37,16 @@ STATES = {
     "active": Q(status="ACTIVE", connected=True),
     "draining": Q(status="DRAINING"),
     "unreachable": Q(connected=False),
+    "lost": Q(connected=False, lost_at__isnull=False),
 }
 
 
 def status_of(instance: ContainerInstance) -> tuple[str, Tone]:
-    """What matters most: being away before draining before active. REGISTERING until the first answer."""
+    """What matters most: lost before being away before draining before active. REGISTERING until the first answer."""
     if instance.status == ContainerInstance.Status.INACTIVE:
         return "INACTIVE", "old"
+    if not instance.connected and instance.lost_at is not None:
+        return "LOST", "bad"
     if not instance.connected:
         return (
             ("UNREACHABLE", "bad")
@@ -73,6 +76,7 @@ def choices(instances: QuerySet[ContainerInstance]) -> list[Choice]:
         Choice("active", _("Active"), amounts["active"]),
         Choice("draining", _("Draining"), amounts["draining"]),
         Choice("unreachable", _("Unreachable"), amounts["unreachable"]),
+        Choice("lost", _("Lost"), amounts["lost"]),
     ]
 
 

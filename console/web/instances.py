@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from django import forms
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -76,6 +77,9 @@ def instance(request: HttpRequest, cluster: str, instance: str) -> HttpResponseB
         "hosts": drawn,
         "legend": legend,
         "facts": found.info,
+        "lost_after": f"{settings.SLIPWAY_INSTANCE_LOST_SECONDS:g}"
+        if settings.SLIPWAY_INSTANCE_LOST_SECONDS
+        else "",
         "fingerprints": fingerprints(found.ssh_host_key),
         "ports": found.host_ports.order_by("port")[:200],
         "topics": f"instance:{found.pk}",

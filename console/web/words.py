@@ -105,6 +105,7 @@ _STATES: dict[str, tuple[Tone, bool, object]] = {
     "FAILED": ("bad", False, pgettext_lazy("state", "Failed")),
     "FAILING": ("bad", False, pgettext_lazy("state", "Failing")),
     "UNREACHABLE": ("bad", False, pgettext_lazy("state", "Unreachable")),
+    "LOST": ("bad", False, pgettext_lazy("state", "Lost")),
     "REGISTRATION_FAILED": ("bad", False, pgettext_lazy("state", "Registration failed")),
     "DENIED": ("bad", False, pgettext_lazy("state", "Denied")),
     "UNKNOWN": ("old", False, pgettext_lazy("state", "Unknown")),

@@ -17,7 +17,7 @@ from clusters.models import ContainerInstance
 from services.control import effects, observe
 from services.control.claim import again, claim, drop, release, renew
 from services.control.observe import Seen
-from services.control.transitions import advance, ask_to_stop, topics
+from services.control.transitions import advance, ask_to_stop, take_down, topics
 from services.models import Task, TaskContainer
 from services.scheduler.exits import Outage, exit_cause
 from services.scheduler.lifecycle import next_step
@@ -72,6 +72,8 @@ def _round(task_id: str, owner: str) -> datetime | None:
     if task.instance is None:
         _end_without_engine(task)
         return None
+    if not task.instance.connected and task.instance.lost_at is not None:
+        return None  # woken when it answers; nobody waits for time-outs of a lost host until then
     if not task.instance.connected and not task.instance.engine_id:
         return clock.now() + _ENGINE_AWAY
     seen = Seen()
@@ -240,9 +242,7 @@ def _outages(task: Task) -> list[Outage]:
 def _end_without_engine(task: Task) -> None:
     """A task that was never placed has nothing to take down."""
     if task.desired_status == "STOPPED":
-        for status in (Status.STOPPING, Status.DEPROVISIONING, Status.STOPPED):
-            if Status(task.status).order < status.order and not advance(task, status):
-                return
+        take_down(task, Status.STOPPED)
 
 
 def checks_health(document: dict) -> bool:

@@ -235,7 +235,8 @@ def instances(cluster_id: int, queries: Iterable[model.Query] = ()) -> tuple[mod
         model.Instance(
             id=row.pk,
             status="DRAINING" if row.status == ContainerInstance.Status.DRAINING else "ACTIVE",
-            connected=row.connected,
+            # A lost one that answers again takes tasks when what it still runs was compared.
+            connected=row.connected and row.lost_at is None,
             cpu=row.cpu,
             memory=row.memory,
             cpu_reserved=row.cpu_reserved,

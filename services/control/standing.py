@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from clusters.connection import record_found
 from clusters.engine.errors import EngineError
 from clusters.engine.port import LABEL_ROLE, LABEL_TASK_ARN, ContainerState, Engine, EngineEvent
 from clusters.engines import engine_of
@@ -34,6 +35,9 @@ def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
         .exclude(status="STOPPED")
         .prefetch_related("containers")
     }
+    arns = {state.labels.get(LABEL_TASK_ARN, "") for state in states} - live.keys()
+    # The engine may have been deregistered and registered anew: those are for that instance to look after.
+    elsewhere = set(Task.objects.filter(arn__in=arns).exclude(status="STOPPED").values_list("arn", flat=True))
     by_task: dict[str, dict[str, ContainerState]] = {}
     removed = 0
     # Containers before the pause container whose namespaces they use.
@@ -41,12 +45,13 @@ def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
         arn = state.labels.get(LABEL_TASK_ARN, "")
         if arn in live:
             by_task.setdefault(arn, {})[state.id] = state
-        elif state.labels.get(LABEL_ROLE) in ("container", "pause"):
+        elif arn not in elsewhere and state.labels.get(LABEL_ROLE) in ("container", "pause"):
             log.warning("removing orphan %s: no live task %s", state.name, arn)
             engine.remove_container(state.id)
             removed += 1
     differing = [task.pk for task in live.values() if _differs(task, by_task.get(task.arn, {}))]
     wake_tasks(differing)
+    record_found(instance)
     return len(differing), removed
 
 
@@ -115,7 +120,8 @@ def instance_connected(fact: Mapping[str, Any]) -> None:
 
 
 def instance_deregistered(fact: Mapping[str, Any]) -> None:
-    """What still runs there is stopped; the driver reaches it as long as the engine answers."""
+    """What still runs there is stopped; the driver reaches it as long as the engine answers. Of a lost one nothing is
+    heard any more: its tasks end at once, and what it runs is removed should it ever answer."""
     for task in (
         Task.objects.filter(instance=fact["instance"])
         .exclude(status="STOPPED")

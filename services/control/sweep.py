@@ -10,7 +10,9 @@ from django.db.models import Q
 
 from base import clock, jobs_by_name
 from base.models import OutboxFact
+from clusters.connection import declare_lost
 from services import wakeup
+from services.control import loss
 from services.control.claim import inherit
 from services.models import Deployment, Service, Task
 
@@ -32,6 +34,8 @@ def take_over() -> None:
 
 def sweep(patience: timedelta = _PATIENCE) -> int:
     """Send a job for everything due, and for every claim whose worker died. Answers how many."""
+    declare_lost()
+    loss.settle()
     now = clock.now()
     due = Q(wake_at__lte=now - patience) | Q(wake_at=None, lease_until__lt=now)
     free = Q(lease_until=None) | Q(lease_until__lt=now)

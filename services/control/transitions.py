@@ -63,6 +63,15 @@ def advance(task: Task, to: Status, **fields: Any) -> bool:
     return True
 
 
+def take_down(task: Task, until: Status) -> bool:
+    """Move a task that has nothing to be stopped, or nobody to stop it, step by step as far as `until`. False where it
+    was moved by somebody else meanwhile."""
+    for status in (Status.STOPPING, Status.DEPROVISIONING, Status.STOPPED):
+        if Status(task.status).order < status.order <= until.order and not advance(task, status):
+            return False
+    return True
+
+
 def _difference(before: Status, to: Status) -> tuple[int, int]:
     """How the pending and running counts change."""
     pending = int(to in _BEFORE_RUNNING) - int(before in _BEFORE_RUNNING)

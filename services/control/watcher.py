@@ -15,7 +15,7 @@ from django.db import DatabaseError, close_old_connections, connection
 from django.db.models import Exists, OuterRef, Q
 
 from base import clock, leases
-from clusters.connection import record_connected, record_disconnected
+from clusters.connection import declare_lost, record_connected, record_disconnected
 from clusters.engine.errors import EngineError
 from clusters.engine.port import EngineEvent
 from clusters.engines import engine_of, forget
@@ -32,6 +32,7 @@ _BACK_OFF = (0.5, 1.0, 2.0, 4.0, 8.0)
 # A watcher that died is taken over from after so many seconds; at once where that can be seen.
 LEASE = 6.0
 _PRESENCE = "watcher:"
+_REMEMBERED = timedelta(days=7)  # for which a lost instance is still looked for when it is deregistered
 _OVERLAP = timedelta(seconds=2)  # events asked for again after a break
 
 
@@ -55,6 +56,7 @@ class Watcher:
         while not self._stopping.is_set():
             try:
                 self._look()
+                declare_lost()
             except Exception:
                 log.exception("the roster of instances could not be read")
                 connection.close()
@@ -96,8 +98,10 @@ class Watcher:
         """The instances this watcher holds: what is free is taken, and what is more than its part given up."""
         leases.take(_PRESENCE + self.owner, self.owner, LEASE)
         busy = Task.objects.filter(instance=OuterRef("pk")).exclude(status="STOPPED")
+        # Deregistered while lost: should it come back, what it still runs is removed.
+        lost = Q(lost_at__isnull=False, deregistered_at__gte=clock.now() - _REMEMBERED)
         rows = list(
-            ContainerInstance.objects.filter(~Q(status="INACTIVE") | Exists(busy))
+            ContainerInstance.objects.filter(~Q(status="INACTIVE") | Exists(busy) | lost)
             .order_by("pk")
             .values_list("pk", "watch_owner", "watch_until")
         )

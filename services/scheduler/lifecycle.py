@@ -174,6 +174,10 @@ def _go_down(facts: TaskFacts) -> Step:
             names = stoppable(facts.containers)
             return Stop(names) if names else Advance(Status.DEPROVISIONING)
         case Status.DEPROVISIONING:
-            return Advance(Status.STOPPED) if facts.removed else RemoveAll()
+            if facts.removed:
+                return Advance(Status.STOPPED)
+            # Something still runs where its host was lost, and is back.
+            names = stoppable(facts.containers)
+            return Stop(names) if names else RemoveAll()
         case _:
             return Advance(Status.DEACTIVATING if facts.needs_registration else Status.STOPPING)

@@ -48,6 +48,7 @@ class ContainerInstanceShape(Shape):
     connectionError = Text("connection_error", help_text="Why the engine cannot be reached.")
     connectedAt = Moment("connected_at", help_text="Start of the present connection.")
     disconnectedAt = Moment("disconnected_at", help_text="Start of the last outage.")
+    lostAt = Moment("lost_at", help_text="Since when it counts as lost; null while it does not.")
     lastSeenAt = Moment("last_seen_at")
     registeredAt = Moment("registered_at")
     registeredBy = Text("registered_by", help_text="ARN.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from clusters.operations import deregister_container_instance, update_container_instance_state
@@ -77,7 +79,8 @@ def test_deregistering_one_that_is_away_cleans_up_when_it_answers(web: World) ->
     assert accounts() == []
 
 
-def test_an_engine_that_is_away_keeps_its_tasks_as_they_were(web: World) -> None:
+def test_an_engine_that_is_away_keeps_its_tasks_as_they_were(web: World, settings: Any) -> None:
+    settings.SLIPWAY_INSTANCE_LOST_SECONDS = 0  # never
     before = {task.pk: task.status for task in web.tasks()}
     web.lose("one")
     web.run(600)
