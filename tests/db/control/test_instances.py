@@ -132,7 +132,7 @@ def test_standalone_tasks_that_find_no_room_are_told_why(world: World) -> None:
     world.register(cpu=512)
     result = world.run_task(count=3)
     assert len(result.tasks) == 2
-    assert result.failures == (
+    assert tuple(failure.detail for failure in result.failures) == (
         f"The closest matching (container-instance {world.instances['one']}) has insufficient CPU units available.",
     )
     world.run(5)
