@@ -10,16 +10,20 @@ from console.gate import Application, Gate, Receive, Scope, Send
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
+_pages = get_asgi_application()
 
-def _with_aws(django: Application) -> Application:
-    """AWS's clients and browsers at one address: what is signed or targeted as AWS does it goes past Django."""
-    from console.aws.application import application as aws
-    from console.aws.request import is_aws
-
-    async def either(scope: Scope, receive: Receive, send: Send) -> None:
-        await (aws if is_aws(scope) else django)(scope, receive, send)
-
-    return either
+from console.live.terminal import websocket  # noqa: E402  (needs Django set up)
 
 
-application = Gate(_with_aws(get_asgi_application()))
+class Faces:
+    """Requests to Django, WebSockets to the terminal."""
+
+    def __init__(self, pages: Application, sockets: Application) -> None:
+        self.pages, self.sockets = pages, sockets
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        face = self.sockets if scope["type"] == "websocket" else self.pages
+        await face(scope, receive, send)
+
+
+application = Gate(Faces(_pages, websocket))

@@ -17,7 +17,7 @@ from base import here
 from base.errors import OperationError
 from clusters.queries import cluster_name
 from services.lookup import cluster_of_service, find_definition, find_revision, find_service, task_arn_of
-from services.models import TaskContainer, TaskDefinition
+from services.models import ExecSession, TaskContainer, TaskDefinition
 from services.taskdef.errors import InvalidDocument
 from services.taskdef.resources import resources
 from services.taskdef.validate import validate
@@ -67,6 +67,11 @@ def of_exec(params: Params) -> Context:
         }
 
     return Deferred(find)
+
+
+def exec_context(row: ExecSession) -> Context:
+    """The same of a session that is open."""
+    return {"ecs:cluster": row.cluster_arn, "ecs:container-name": row.container, "ecs:task": row.task_arn}
 
 
 def _only_container(params: Params) -> dict[str, str]:

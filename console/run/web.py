@@ -23,6 +23,9 @@ def config(host: str = "127.0.0.1", port: int = 8000) -> uvicorn.Config:
         port=port,
         http=BoundedProtocol,
         lifespan="off",
+        # Of terminals: a paste, not a file; what they show is small and must not wait for a compressor.
+        ws_max_size=1024 * 1024,
+        ws_per_message_deflate=False,
         access_log=False,
         log_config=None,  # Django's logging, set up with the application
         server_header=False,

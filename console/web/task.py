@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from base import clock
+from console.web.exec import may_execute
 from console.web.page import caller, may, page
 from console.web.parts import Crumb, LogSource, May, Tone
 from console.web.places import to_task
@@ -127,6 +128,10 @@ class TaskPage:
             return may(self.request, "", "", reason=_("Only tasks of services can be protected."))
         ending = "" if self.task.desired_status == "RUNNING" else _("It is stopping or has stopped.")
         return may(self.request, "ecs:UpdateTaskProtection", self.task.arn, [self.task.service.arn], ending)
+
+    @cached_property
+    def may_execute(self) -> May:
+        return may_execute(self.request, self.task)
 
     @property
     def sentence(self) -> SafeString:

@@ -67,6 +67,7 @@ class Terminals:
         if time.monotonic() - self._swept > SWEEP:
             close_old_connections()
             self._swept = time.monotonic()
+            client.set(channel.alive_key(), "1", ex=int(4 * SWEEP))
             sessions.sweep()
         if len(self._held) >= settings.SLIPWAY_EXEC_SESSIONS:
             self._stopping.wait(0.2)  # another process may have room

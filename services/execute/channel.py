@@ -8,6 +8,7 @@ sides give up when they hear nothing for SILENCE seconds: rows then say how it e
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,11 @@ def parsed_size(payload: bytes) -> tuple[int, int]:
 
 def _within(number: bytes) -> int:
     return max(1, min(int(number or 1), 1000))
+
+
+def alive_key() -> str:
+    """Set while a process on this host holds commands, or would."""
+    return f"slipway:exec:alive:{socket.gethostname()}"
 
 
 def connect() -> redis.Redis:

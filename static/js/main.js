@@ -12,6 +12,7 @@ for (const part of [theme, time, toasts, copy, controls, palette, live]) part.st
 each("[data-log]", async (node) => (await import("./log.js")).attach(node));
 each("[data-chart]", async (node) => (await import("./chart.js")).attach(node));
 document.documentElement.dataset.ready = "true";
+each("[data-terminal]", async (node) => (await import("./terminal.js")).attach(node));
 each("form[data-taskdef]", async (node) => (await import("./taskdef.js")).attach(node));
 each("form[data-passkey]", async (node) => (await import("./passkey.js")).attach(node));
 each("[data-choose]", async (node) => (await import("./choose.js")).attach(node));

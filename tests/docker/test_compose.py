@@ -26,7 +26,7 @@ from tests.lab.debian import docker
 from tests.lab.installation import ROOT, free_port, until
 
 PASSWORD = "correct-horse-battery-7"
-LONG_RUNNING = {"web", "worker", "beat", "watcher", "redis", "postgres"}
+LONG_RUNNING = {"web", "worker", "beat", "watcher", "exec", "redis", "postgres"}
 
 # redis asks for it below Python 3.11.3, which Debian 12's is and the one that runs the tests may not be.
 _OLDER_PYTHON = ("async-timeout>=4.0.3",)
@@ -171,14 +171,14 @@ def test_postgresql_is_migrated_and_the_administrator_can_sign_in(stack: Stack) 
     assert stack.python("web", code).split("\n")[-3:-1] == ["postgresql 0", "admin"]
 
 
-def test_only_worker_and_watcher_reach_the_engine(stack: Stack) -> None:
+def test_only_worker_watcher_and_exec_reach_the_engine(stack: Stack) -> None:
     with_socket = {
         service
         for service in LONG_RUNNING
         for mount in stack.container(service)["Mounts"]  # type: ignore[attr-defined]
         if mount["Destination"] == "/var/run/docker.sock"
     }
-    assert with_socket == {"worker", "watcher"}
+    assert with_socket == {"worker", "watcher", "exec"}
 
 
 def test_nothing_of_ours_runs_as_root_and_only_the_console_is_published(stack: Stack) -> None:

@@ -14,8 +14,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from base import live
 from clusters.models import ContainerInstance
 from console.celery import app
+from services.execute import channel
 
 # beat writes its schedule every three minutes, the watcher pings engines every ten seconds.
 _BEAT_SECONDS = 600
@@ -50,7 +52,12 @@ def watcher() -> None:
         raise CommandError(f"instance {first.pk} was last seen {first.last_seen_at}")
 
 
-_PARTS = {"web": web, "worker": worker, "beat": beat, "watcher": watcher}
+def exec_() -> None:
+    if not live.client().exists(channel.alive_key()):
+        raise CommandError("it has not said for a while that it is alive")
+
+
+_PARTS = {"web": web, "worker": worker, "beat": beat, "watcher": watcher, "exec": exec_}
 
 
 class Command(BaseCommand):

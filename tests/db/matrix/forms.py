@@ -104,6 +104,13 @@ FORMS = (
         {"cluster": "production", "task": "{task}"},
         {"protect": "yes", "minutes": 30},
     ),
+    Form(
+        "task-exec-begin",
+        ("execute_command",),
+        {"cluster": "production", "task": "{task}"},
+        {"command": "/bin/sh"},
+    ),
+    Form("exec-session-end", ("end_exec_session",), {"session": "{exec_session}"}, {}),
     Form("task-stop", ("stop_task",), {"cluster": "production", "task": "{task}"}, {"reason": "stuck"}),
     Form(
         "task-definition-new",
