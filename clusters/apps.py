@@ -10,7 +10,12 @@ class ClustersConfig(AppConfig):
 
     def ready(self) -> None:
         from base import cipher
-        from clusters import account_settings, operations, queries  # noqa: F401  (registers the operations)
+        from clusters import (  # noqa: F401  (registers the operations)
+            account_settings,
+            attributes,
+            operations,
+            queries,
+        )
 
         cipher.keeps_encrypted("clusters.ContainerInstance", "tls_key")
         cipher.keeps_encrypted("clusters.ContainerInstance", "ssh_key")

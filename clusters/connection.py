@@ -30,6 +30,9 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
     }
     try:
         with transaction.atomic():
+            # Read and locked here, or an attribute that somebody sets at this moment would be lost.
+            locked = ContainerInstance.objects.select_for_update(of=("self",)).filter(pk=instance.pk)
+            attributes = locked.values_list("attributes", flat=True).get()
             ContainerInstance.objects.filter(pk=instance.pk).update(
                 engine_id=info.engine_id,
                 name=instance.name or info.name,
@@ -42,7 +45,7 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
                 disk_total=info.disk_total,
                 disk_free=info.disk_free,
                 info=facts,
-                attributes={**instance.attributes, **built_in},
+                attributes={**attributes, **built_in},
             )
             came_back = ContainerInstance.objects.filter(
                 Q(connected_at=None) | Q(disconnected_at__gt=F("connected_at")), pk=instance.pk

@@ -18,6 +18,7 @@ from base.errors import ClientError, InvalidParameter, ResourceInUse, invalid
 from base.installation import installation_id
 from base.tags import checked
 from clusters.addresses import Credentials, checked_address
+from clusters.attributes import checked_attributes
 from clusters.configuration import cluster_configuration
 from clusters.models import CapacityProvider, Cluster, ContainerInstance, Network, instance_topics
 from clusters.queries import (
@@ -30,7 +31,6 @@ from clusters.queries import (
 )
 
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}$")
-_ATTRIBUTE_NAME = re.compile(r"^[A-Za-z0-9_./\\-]{1,128}$")
 FARGATE = "FARGATE"
 
 
@@ -136,16 +136,6 @@ def delete_cluster(caller: Caller, *, cluster: str) -> Cluster:
 # ---- instances ---------------------------------------------------------------------------------
 
 
-def _checked_attributes(attributes: Mapping[str, str] | None) -> dict[str, str]:
-    attributes = dict(attributes or {})
-    for name in attributes:
-        if not _ATTRIBUTE_NAME.match(name) or (name.startswith("ecs.") and name != "ecs.availability-zone"):
-            raise invalid(
-                f"attributes.{name}", "1 to 128 letters, digits, - _ . / and not starting with ecs."
-            )
-    return attributes
-
-
 @operation(
     "ecs:RegisterContainerInstance",
     resource=cluster_arn_of,
@@ -195,7 +185,7 @@ def register_container_instance(
         tls_key=encrypt(credentials.tls_key) if credentials.tls_key else "",
         ssh_key=encrypt(credentials.ssh_key) if credentials.ssh_key else "",
         ssh_host_key=credentials.ssh_host_key,
-        attributes={"ecs.availability-zone": f"{settings.SLIPWAY_REGION}a"} | _checked_attributes(attributes),
+        attributes={"ecs.availability-zone": f"{settings.SLIPWAY_REGION}a"} | checked_attributes(attributes),
         tags=checked(tags),
         registered_by=caller.arn,
         connection_error="Not reached yet.",

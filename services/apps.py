@@ -29,4 +29,5 @@ class ServicesConfig(AppConfig):
         outbox.subscribe("instance.connected", standing.instance_connected)
         outbox.subscribe("instance.lost", loss.instance_lost)
         outbox.subscribe("instance.state", standing.instance_changed)
+        outbox.subscribe("instance.attributes", standing.instance_changed)
         outbox.subscribe("instance.deregistered", standing.instance_deregistered)

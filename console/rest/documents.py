@@ -62,6 +62,16 @@ _DOCUMENTS: dict[str, Schema] = {
             "assignPublicIp": {"type": "string", "enum": ["DISABLED"]},
         })
     }),
+    "attributes": _object(
+        {
+            "name": {"type": "string", "maxLength": 128},
+            "value": {"type": "string", "maxLength": 128},
+            "targetType": {"type": "string", "enum": ["container-instance"]},
+            "targetId": {"type": "string", "description": "The container instance's ARN or id."},
+        },
+        "name",
+        "targetId",
+    ),
     "rotation_rules": _object({
         "AutomaticallyAfterDays": {"type": "integer", "minimum": 1, "maximum": 1000},
     }),

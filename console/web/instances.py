@@ -91,6 +91,7 @@ def instance(request: HttpRequest, cluster: str, instance: str) -> HttpResponseB
         ],
         "may_update": may(request, "ecs:UpdateContainerInstancesState", found.arn),
         "may_deregister": may(request, "ecs:DeregisterContainerInstance", found.arn),
+        "may_put_attributes": may(request, "ecs:PutAttributes", found.arn),
         "held": held,
         **task_rows.listed(request, list_tasks(me, container_instance=found.pk, desired_status=None)),
     }

@@ -52,6 +52,8 @@ def _arn(name: str, cluster: str) -> str:
 
 
 mechanical("ecs", "DeregisterContainerInstance", _one)
+for _name in ("PutAttributes", "DeleteAttributes"):
+    mechanical("ecs", _name, lambda found: {"attributes": found})
 listing(
     "ecs",
     "ListContainerInstances",

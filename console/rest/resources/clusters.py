@@ -7,11 +7,18 @@ from typing import Any
 from django.db.models import Count, Q, QuerySet
 
 from console.rest.actions import Action, Endpoint, Filter, Listing
-from console.rest.shapes.clusters import ClusterShape, ContainerInstanceShape, SettingShape, SettingsShape
+from console.rest.shapes.clusters import (
+    AttributesShape,
+    ClusterShape,
+    ContainerInstanceShape,
+    SettingShape,
+    SettingsShape,
+)
 
 _ACCOUNT = "Account settings"
 _CLUSTERS = "Clusters"
 _INSTANCES = "Container instances"
+_ATTRIBUTE = {"name": "rack", "value": "7", "targetId": "0f3c5c8d2e7b4a5f9d1c6b7a8e9f0a1b"}
 
 
 def _counted(rows: QuerySet[Any]) -> QuerySet[Any]:
@@ -76,6 +83,21 @@ ENDPOINTS = [
             example={"configuration": {"executeCommandConfiguration": {"logging": "DEFAULT"}}},
         ),
         DELETE=Action("delete_cluster", ClusterShape),
+    ),
+    Endpoint(
+        "clusters/<str:cluster>/attributes",
+        _INSTANCES,
+        GET=Action("list_attributes", AttributesShape, words={"target_type": ("container-instance",)}),
+        PUT=Action("put_attributes", AttributesShape, example={"attributes": [_ATTRIBUTE]}),
+    ),
+    Endpoint(
+        "clusters/<str:cluster>/attributes/delete",
+        _INSTANCES,
+        POST=Action(
+            "delete_attributes",
+            AttributesShape,
+            example={"attributes": [{name: _ATTRIBUTE[name] for name in ("name", "targetId")}]},
+        ),
     ),
     Endpoint("container-instances", _INSTANCES, GET=_instances("listContainerInstances")),
     Endpoint(

@@ -80,6 +80,23 @@ class ContainerInstanceShape(Shape):
         return sorted(str(port) for port in row.host_ports.all())
 
 
+class AttributeShape(Shape):
+    name = Text()
+    value = Text(required=False, help_text="Left out where it has none.")
+    targetType = Text()
+    targetId = Text(help_text="ARN of the container instance.")
+
+    class Meta:
+        ref_name = "Attribute"
+
+
+class AttributesShape(Shape):
+    attributes = AttributeShape(many=True, source="*")
+
+    class Meta:
+        ref_name = "Attributes"
+
+
 def _resources(cpu: int, memory: int) -> list[dict[str, Any]]:
     """AWS's form: CPU in units, memory in MiB."""
     return [

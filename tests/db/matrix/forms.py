@@ -71,6 +71,12 @@ FORMS = (
         {"status": "DRAINING"},
     ),
     Form(
+        "instance-attributes",
+        ("put_attributes",),
+        {"cluster": "production", "instance": "{instance}"},
+        {"zone": "elsewhere", "attributes": "rack=7"},
+    ),
+    Form(
         "instance-deregister",
         ("deregister_container_instance",),
         {"cluster": "production", "instance": "{instance}"},

@@ -74,6 +74,10 @@ _VALUES: dict[str, Any] = {
     "version_stage": "AWSCURRENT",
 }
 _PARTICULAR: dict[str, dict[str, Any]] = {
+    "put_attributes": {
+        "attributes": lambda names: [{"name": "rack", "value": "7", "targetId": names["instance"]}]
+    },
+    "delete_attributes": {"attributes": lambda names: [{"name": "rack", "targetId": names["instance"]}]},
     "create_group": {"group": "matrix"},
     "create_policy": {"policy": "matrix"},
     "create_role": {"role": "matrix"},
@@ -104,7 +108,8 @@ def parameters_of(op: Operation, scene: Scene) -> dict[str, Any]:
     for parameter in op.parameters:
         name = parameter.name
         if name in particular:
-            found[name] = particular[name]
+            value = particular[name]
+            found[name] = value(scene.names) if callable(value) else value
         elif parameter.default is inspect.Parameter.empty or name == "cluster":
             assert name in _VALUES, (
                 f"add a case for operation {op.name}: a value for its parameter {name}, in tests/db/matrix/values.py"

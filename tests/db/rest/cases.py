@@ -52,6 +52,7 @@ READS = [
         "container-instances",
         "clusters/production/container-instances",
         "clusters/production/container-instances/{instance}",
+        "clusters/production/attributes?attributeName=ecs.availability-zone",
         "task-definition-families",
         "task-definitions",
         "task-definitions/web:12",
@@ -134,6 +135,22 @@ WRITES = [
         "status",
     ),
     Case("DELETE", "clusters/production/container-instances/{instance}?force=true", 200),
+    Case(
+        "PUT",
+        "clusters/production/attributes",
+        200,
+        {"attributes": [{"name": "rack", "value": "8", "targetId": "{instance}"}]},
+        {"attributes": [{"name": "ecs.rack", "value": "7", "targetId": "{instance}"}]},
+        "attributes[0].name",
+    ),
+    Case(
+        "POST",
+        "clusters/production/attributes/delete",
+        200,
+        {"attributes": [{"name": "rack", "targetId": "{instance}"}]},
+        {"attributes": [{"name": "rack"}]},
+        "attributes[0].targetId",
+    ),
     Case(
         "POST",
         "task-definitions",
@@ -407,6 +424,8 @@ class Scene:
         rotate_secret(us, secret_id="guarded", rotation_hook="http://127.0.0.1:9/", rotate_immediately=False)
         delete_secret(us, secret_id="doomed")
         exec_session = factories.exec_session(world.new[0])
+        world.instances[0].attributes["rack"] = "7"
+        world.instances[0].save()
         put_parameter(us, name="/shop/level", type="String", value="info", tags={"team": "shop"})
         return cls(
             {
