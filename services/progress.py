@@ -27,7 +27,8 @@ _HEALTHY = Q(status="RUNNING", healthy_at__isnull=False) & ~Q(deployment_health=
 class Crew:
     """The live tasks of one service revision, counted. Those that are to stop count in `stopping` only.
 
-    `healthy` counts as deployments count it. `pull` and `start`: how long these took on the average, where known.
+    `healthy` counts as deployments count it; `unheard` are on engines that do not answer, in the state last known.
+    `pull` and `start`: how long these took on the average, where known.
     """
 
     revision: ServiceRevision
@@ -37,6 +38,7 @@ class Crew:
     healthy: int = 0
     unhealthy: int = 0
     stopping: int = 0
+    unheard: int = 0
     pull: timedelta | None = None
     start: timedelta | None = None
 
@@ -63,6 +65,7 @@ def crews(service: Service) -> list[Crew]:
             healthy=Count("pk", filter=_TO_RUN & _HEALTHY),
             unhealthy=Count("pk", filter=_TO_RUN & Q(deployment_health="UNHEALTHY")),
             stopping=Count("pk", filter=~_TO_RUN),
+            unheard=Count("pk", filter=Q(instance__connected=False)),
             pull=_average("pull_started_at", "pull_stopped_at"),
             start=_average("pull_stopped_at", "started_at"),
         )

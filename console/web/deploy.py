@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from base.errors import AccessDenied, OperationError
 from console.web.deployment_form import DeploymentForm
 from console.web.forms import mark
-from console.web.page import caller, page
+from console.web.page import caller, may, page
 from console.web.placement_form import PlacementForm
 from console.web.places import to_service
 from console.web.service_words import short_image
@@ -74,7 +74,8 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
             mark(form, error, _PATHS)
         else:
             messages.success(
-                request, _("%(name)s: %(revision)s is asked for.") % {"name": service, "revision": chosen}
+                request,
+                _("%(revision)s is on its way to %(name)s.") % {"name": service, "revision": chosen},
             )
             return redirect("service", cluster, service)
     values = {
@@ -82,6 +83,7 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
         "service": found,
         "current": current,
         "chosen": chosen,
+        "may_update": may(request, "ecs:UpdateService", found.arn),
         "changes": drawn(diff(current.task_definition.document, chosen.document)),
         "crumbs": to_service(cluster, service, _("Deploy")),
         "cli": f"aws ecs update-service --cluster {cluster} --service {service} --task-definition {chosen}",

@@ -40,6 +40,7 @@ def overview(request: HttpRequest) -> HttpResponseBase:
             "deploying": [(row, row.service.deployment) for row in service_rows.rows(deploying)],
             "any_service": service_rows.choices(list_services(me))[0].count,
             "may_deploy_sample": sample.permitted(request),
+            "away": list(list_container_instances(me).filter(connected=False)[:MOST_SERVICES]),
         }
     if wanted(request, "overview-changes"):
         context |= last_changes(me)

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from access.language.lint import lint
 from access.registry import all_operations
 from base.errors import OperationError
-from console.web import policy_examples, policy_places, policy_words
+from console.web import policy_examples, policy_places, policy_remarks, policy_words
 from console.web.parts import Tone
 from console.web.policy_examples import Example, Kind
 from console.web.policy_places import Broken, Places
@@ -146,7 +146,13 @@ def _findings(document: object, text: str, kind: Kind) -> tuple[Finding, ...]:
 
 def _problems(document: object, known: Places, kind: Kind) -> list[Finding]:
     return [
-        Finding(known.line_of(one.place), _TONES[one.severity], one.message, one.remedy, one.place)
+        Finding(
+            known.line_of(one.place),
+            _TONES[one.severity],
+            policy_remarks.in_words(one.message),
+            policy_remarks.in_words(one.remedy),
+            one.place,
+        )
         for one in lint(document, kind, actions())
     ]
 

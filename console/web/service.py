@@ -87,6 +87,11 @@ class ServicePage:
     def sentence(self) -> str:
         return service_words.sentence(self.service, self.crews, self.service.completed_revision)
 
+    @property
+    def unheard(self) -> int:
+        """Tasks on engines that do not answer."""
+        return sum(crew.unheard for crew in self.crews)
+
     @cached_property
     def active(self) -> bool:
         return self.service.status == Service.Status.ACTIVE

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from base.errors import AccessDenied, OperationError
 from console.web.forms import mark
-from console.web.page import caller, page
+from console.web.page import caller, may, page
 from console.web.places import place, to_service
 from services import operations, queries
 
@@ -39,7 +39,12 @@ def scale(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
         else:
             messages.success(request, _("%(name)s scales to %(count)d.") % {"name": service, "count": count})
             return redirect("service", cluster, service)
-    values = {"form": form, "service": found, "crumbs": to_service(cluster, service, _("Scale"))}
+    values = {
+        "form": form,
+        "service": found,
+        "may_update": may(request, "ecs:UpdateService", found.arn),
+        "crumbs": to_service(cluster, service, _("Scale")),
+    }
     return render(request, "web/service/scale.html", values, status=400 if form.errors else 200)
 
 

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 from access.signon import oidc, passkeys, signin
 from access.signon.signin import SignIn
 from console.web import words
-from console.web.own import site_of
+from console.web.own import passkeys_work, site_of
 
 TARGET = "slipway_after_sign_in"
 """The session's key for where to go once somebody is in."""
@@ -140,6 +140,7 @@ def _show(
         "trouble": trouble,
         "provider": provider.name if provider is not None else "",
         "may_reset": bool(settings.SLIPWAY_MAIL_URL),
+        "passkeys_work": passkeys_work(request),
     }
     return render(request, "web/sign_in.html", context, status=status)
 

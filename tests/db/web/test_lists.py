@@ -456,3 +456,23 @@ def test_who_was_signed_out_while_filling_a_form_comes_back_to_it(world: World) 
     for elsewhere in ("", "https://evil.example/trap", "javascript:alert(1)"):
         answer = Client().post(send, headers={"referer": elsewhere})
         assert answer["Location"] == "/sign-in/?next=/"
+
+
+def test_an_engine_that_does_not_answer_is_said_wherever_its_tasks_are_shown(
+    world: World, browser_of: PageClient
+) -> None:
+    client = browser_of("ana", "administrator")
+    pages = ("/", "/clusters/production/services/web/")
+    before = [client.get(page).content.decode() for page in pages]
+    assert "does not answer" not in before[0] and "does not answer" not in before[1]
+    Task.objects.filter(pk=world.new[0].pk).update(instance=world.instances[2])
+    Task.objects.exclude(pk=world.new[0].pk).filter(instance=world.instances[2]).update(
+        instance=world.instances[0]
+    )
+    ContainerInstance.objects.filter(pk=world.instances[2].pk).update(
+        connected=False, connection_error="connection refused"
+    )
+    cache.clear()
+    overview, service = (client.get(page).content.decode() for page in pages)
+    assert "connection refused" in overview and "<b>1 engine</b> does not answer." in overview
+    assert "1 task is on an engine that does not answer" in service

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from services.models import Service
 from tests import factories
 
@@ -217,3 +219,11 @@ def test_strategies_and_memberships_of_one_s_own(reader, rows) -> None:
     frozen = Service.objects.get(name="api").revisions.first().configuration
     assert frozen["placementStrategy"] == [{"type": "random"}]
     assert frozen["placementConstraints"] == [{"type": "distinctInstance"}]
+
+
+@pytest.mark.parametrize("form", ["deploy", "scale"])
+def test_who_may_not_sees_the_form_s_button_disabled(reader, form: str) -> None:
+    factories.world()
+    text = reader("read-only").text(f"/clusters/production/services/web/{form}/")
+    assert 'aria-disabled="true"' in text and "ecs:UpdateService" in text
+    assert 'aria-disabled="true"' not in reader("deployer").text(f"/clusters/production/services/web/{form}/")

@@ -441,3 +441,14 @@ def test_two_codes_in_a_row_set_a_clock_right(client: Client, phone: TotpDevice,
     assert factor(client, clock.code(21)).status_code == 401, "used"
     clock.forward(seconds=30)
     assert factor(client, clock.code(21)).status_code == 302
+
+
+def test_passkeys_are_offered_where_browsers_have_them(client: Client, settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["*"]
+    offered = {
+        host: "Use a passkey" in client.get("/sign-in/", headers={"host": host}).content.decode()
+        for host in ("127.0.0.1:8000", "localhost:8000", "slipway.example.com")
+    }
+    assert offered == {"127.0.0.1:8000": False, "localhost:8000": True, "slipway.example.com": False}
+    secure = client.get("/sign-in/", headers={"host": "slipway.example.com"}, secure=True)
+    assert "Use a passkey" in secure.content.decode()
