@@ -15,6 +15,7 @@ class ClustersConfig(AppConfig):
             attributes,
             operations,
             queries,
+            upkeep,
         )
 
         cipher.keeps_encrypted("clusters.ContainerInstance", "tls_key")

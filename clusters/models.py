@@ -186,6 +186,29 @@ class InstanceImage(models.Model):
         return self.pin
 
 
+class InstanceCleaning(models.Model):
+    """What was last found on an instance that could be cleaned up, and the claim of the job that looks."""
+
+    instance = models.OneToOneField(
+        ContainerInstance, primary_key=True, on_delete=models.CASCADE, related_name="cleaning"
+    )
+    asked_to_clean = models.BooleanField(default=False)  # by a person, whatever the interval
+    looked_at = models.DateTimeField(null=True, blank=True)
+    cleaned_at = models.DateTimeField(null=True, blank=True)
+    # [{"kind": container | image | network | volume, "name", "size" (bytes or null), "verdict": keep | remove | removed
+    # | failed, "reason"}], the removed ones first
+    items = models.JSONField(default=list, blank=True)
+    others = models.PositiveIntegerField(default=0)  # images there that Slipway did not bring
+    freed = models.BigIntegerField(default=0)  # bytes of images, by the last cleaning
+    error = models.TextField(blank=True)
+    wake_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"cleaning of {self.instance_id}"
+
+
 class HostPort(models.Model):
     """A host port that is taken. The unique constraint is what keeps two tasks from sharing one."""
 

@@ -11,6 +11,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Whatever is due and was not woken. An entry that was not taken before the next is due is dropped.
     "sweep": {"task": "services.sweep", "schedule": 5.0, "options": {"expires": 10}},
     "retention": {"task": "services.retention", "schedule": 900.0, "options": {"expires": 900}},
+    # Instances that are to be cleaned up by now, or whose disk is nearly full.
+    "clean-instances": {"task": "services.clean_instances", "schedule": 60.0, "options": {"expires": 60}},
     # Secrets whose recovery window is over.
     "vault-purge": {"task": "vault.purge", "schedule": 3600.0, "options": {"expires": 3600}},
     # Rotations of secrets: the next step, the next try, the next time.

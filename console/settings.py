@@ -278,6 +278,15 @@ SLIPWAY_PLACEMENT_RETRY: float = env.float("SLIPWAY_PLACEMENT_RETRY", default=15
 SLIPWAY_INSTANCE_LOST_SECONDS: float = env.float("SLIPWAY_INSTANCE_LOST_SECONDS", default=120.0)
 # When images are pulled that an instance has already: clusters/pull_behavior.py.
 SLIPWAY_IMAGE_PULL_BEHAVIOR: str = env.str("SLIPWAY_IMAGE_PULL_BEHAVIOR", default="default")
+# Cleaning up, as the ECS agent does: services/control/cleaning.py.
+SLIPWAY_CLEANUP_MINUTES: float = env.float("SLIPWAY_CLEANUP_MINUTES", default=30.0)  # 0: only when asked to
+SLIPWAY_IMAGE_CLEANUP: str = env.str("SLIPWAY_IMAGE_CLEANUP", default="enabled")
+SLIPWAY_IMAGE_MINIMUM_AGE_MINUTES: float = env.float("SLIPWAY_IMAGE_MINIMUM_AGE_MINUTES", default=60.0)
+SLIPWAY_IMAGES_PER_CLEANUP: int = env.int("SLIPWAY_IMAGES_PER_CLEANUP", default=5)
+# Percent of the engine's disk from which it is cleaned at once, and of all that may go.
+SLIPWAY_CLEANUP_DISK_PERCENT: float = env.float("SLIPWAY_CLEANUP_DISK_PERCENT", default=85.0)
+# Days that a shared volume of ours stays which no active task definition names. 0: for ever, it is somebody's data.
+SLIPWAY_KEEP_SHARED_VOLUMES_DAYS: int = env.int("SLIPWAY_KEEP_SHARED_VOLUMES_DAYS", default=0)
 SLIPWAY_LOG_LINES: int = env.int("SLIPWAY_LOG_LINES", default=20_000)  # kept per container
 SLIPWAY_KEEP_STOPPED_TASKS_HOURS: int = env.int("SLIPWAY_KEEP_STOPPED_TASKS_HOURS", default=24)
 SLIPWAY_KEEP_LOGS_DAYS: int = env.int("SLIPWAY_KEEP_LOGS_DAYS", default=14)

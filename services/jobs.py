@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from services.control import driver, reconcile, retention, standing, sweep
+from services.control import cleaning, driver, reconcile, retention, standing, sweep
 from services.models import Task
 
 
@@ -32,6 +32,16 @@ def collect_logs(task_id: str) -> None:
 @shared_task(name="services.sweep", ignore_result=True)
 def sweep_due() -> None:
     sweep.sweep()
+
+
+@shared_task(name="services.clean_instances", ignore_result=True)
+def clean_instances() -> None:
+    cleaning.send_due()
+
+
+@shared_task(name="services.clean_instance", ignore_result=True)
+def clean_instance(instance_id: str) -> None:
+    cleaning.clean_instance(instance_id)
 
 
 @shared_task(name="services.retention", ignore_result=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from .errors import EngineUnavailable, ImageNotFound, InvalidRequest, PullDenied, PullFailed
 from .fake_client import FakeClient, operation
 from .fake_world import Published
-from .port import LABEL_INSTALLATION, ImageInfo, NetworkSpec, NetworkState, PullProgress
+from .port import LABEL_INSTALLATION, ImageInfo, InUse, NetworkSpec, NetworkState, PullProgress
 from .translate_spec import owned
 from .translate_state import is_reference, split_reference
 
@@ -60,9 +60,15 @@ class FakeObjects(FakeClient):
             return [replace(info, digest=info.id) for info in self.host.by_id().values()]
 
     @operation
-    def images_in_use(self) -> Collection[str]:
+    def in_use(self) -> InUse:
         with self.host.lock:
-            return {container.image_id for container in self.host.containers.values()}
+            containers = list(self.host.containers.values())
+            mounts = [mount for one in containers for mount in one.spec.mounts if mount.kind == "volume"]
+            return InUse(
+                images=frozenset(one.image_id for one in containers),
+                volumes=frozenset(mount.source for mount in mounts),
+                networks=frozenset(one.spec.network_mode for one in containers),
+            )
 
     @operation
     def remove_image(self, reference: str) -> None:

@@ -9,7 +9,7 @@ the engine did not answer; its state is *unknown*, never "gone") or a permanent 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
@@ -181,6 +181,15 @@ class ImageInfo:
     size: int  # bytes
     created_at: datetime | None = None
     tags: tuple[str, ...] = ()  # "repository:tag", every name it has
+
+
+@dataclass(frozen=True, slots=True)
+class InUse:
+    """Image ids, names of volumes, names of networks."""
+
+    images: frozenset[str]
+    volumes: frozenset[str]
+    networks: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,8 +376,8 @@ class Engine(Protocol):
         """All images that have a name or are no mere layers of others: whoever brought them. `digest` is the id."""
         ...
 
-    def images_in_use(self) -> Collection[str]:
-        """The ids of images that any container, running or not, of anybody's is made from."""
+    def in_use(self) -> InUse:
+        """What the containers of everybody, running or not, are made from and hang on. One engine call."""
         ...
 
     def remove_image(self, reference: str) -> None:

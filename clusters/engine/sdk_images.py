@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from .errors import EngineUnavailable, ImageNotFound, PullFailed
-from .port import ImageInfo, PullProgress
+from .port import ImageInfo, InUse, PullProgress
 from .refusals import image_refusal, load_refusal, pull_refusal, remove_image_refusal
-from .translate_state import image_info, image_summary, split_reference
+from .translate_state import image_info, image_summary, in_use, split_reference
 from .transport import Stream, Transport, segment
 
 # A registry may be slow, and unpacking a large layer is silent.
@@ -96,9 +96,8 @@ class ImageCalls:
     def list_images(self) -> Sequence[ImageInfo]:
         return [image_summary(raw) for raw in self._transport.call("GET", "/images/json")]
 
-    def images_in_use(self) -> Collection[str]:
-        raw = self._transport.call("GET", "/containers/json", params={"all": "1"})
-        return {str(item["ImageID"]) for item in raw}
+    def in_use(self) -> InUse:
+        return in_use(self._transport.call("GET", "/containers/json", params={"all": "1"}))
 
     def remove_image(self, reference: str) -> None:
         with contextlib.suppress(ImageNotFound):

@@ -16,6 +16,7 @@ from .port import (
     EngineInfo,
     HealthStatus,
     ImageInfo,
+    InUse,
     NetworkState,
     PortBinding,
 )
@@ -140,7 +141,7 @@ def image_info(raw: Mapping[str, Any], reference: str) -> ImageInfo:
     """From GET /images/<reference>/json."""
     digests = tuple(raw.get("RepoDigests") or ())
     repository = split_reference(reference)[0]
-    same = [digest for digest in digests if _familiar(digest.partition("@")[0]) == _familiar(repository)]
+    same = [digest for digest in digests if familiar(digest.partition("@")[0]) == familiar(repository)]
     by_id = raw["Id"].removeprefix("sha256:").startswith(reference.removeprefix("sha256:"))
     pinned = same or (list(digests) if by_id else [])
     return ImageInfo(
@@ -162,6 +163,17 @@ def image_summary(raw: Mapping[str, Any]) -> ImageInfo:
         size=int(raw.get("Size") or 0),
         created_at=datetime.fromtimestamp(int(raw.get("Created") or 0), UTC),
         tags=_names(raw.get("RepoTags")),
+    )
+
+
+def in_use(containers: Sequence[Mapping[str, Any]]) -> InUse:
+    """From GET /containers/json."""
+    mounts = [mount for item in containers for mount in item.get("Mounts") or ()]
+    networks = [(item.get("NetworkSettings") or {}).get("Networks") or {} for item in containers]
+    return InUse(
+        images=frozenset(str(item["ImageID"]) for item in containers),
+        volumes=frozenset(str(mount["Name"]) for mount in mounts if mount.get("Type") == "volume"),
+        networks=frozenset(name for one in networks for name in one),
     )
 
 
@@ -303,6 +315,6 @@ def _block_bytes(raw: Mapping[str, Any], kind: str) -> int:
     return sum(int(one.get("value") or 0) for one in entries if str(one.get("op", "")).lower() == kind)
 
 
-def _familiar(repository: str) -> str:
+def familiar(repository: str) -> str:
     """docker.io/library/x, library/x and x are one repository."""
     return repository.removeprefix("docker.io/").removeprefix("library/")

@@ -28,7 +28,7 @@ from clusters.queries import (
     list_clusters,
     list_container_instances,
 )
-from console.web import hosts, links, task_rows
+from console.web import hosts, instance_upkeep, links, task_rows
 from console.web.fields import PairsField, TagsField
 from console.web.forms import mark
 from console.web.page import ListState, attempt, caller, may, page
@@ -93,6 +93,8 @@ def instance(request: HttpRequest, cluster: str, instance: str) -> HttpResponseB
         "may_deregister": may(request, "ecs:DeregisterContainerInstance", found.arn),
         "may_put_attributes": may(request, "ecs:PutAttributes", found.arn),
         "held": held,
+        "looking": {"dry_run": "on"},
+        **instance_upkeep.cards(request, found),
         **task_rows.listed(request, list_tasks(me, container_instance=found.pk, desired_status=None)),
     }
     return render(request, "web/instance.html", context)

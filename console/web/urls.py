@@ -14,6 +14,7 @@ from console.web import (
     clusters,
     exec,
     instance_attributes,
+    instance_upkeep,
     instances,
     overview,
     sample,
@@ -48,6 +49,14 @@ urlpatterns: list[URLPattern] = [
     path("clusters/<str:cluster>/instances/<str:instance>/", instances.instance, name="instance"),
     path(
         "clusters/<str:cluster>/instances/<str:instance>/state/", instances.set_state, name="instance-state"
+    ),
+    path(
+        "clusters/<str:cluster>/instances/<str:instance>/settings/",
+        instance_upkeep.settings,
+        name="instance-settings",
+    ),
+    path(
+        "clusters/<str:cluster>/instances/<str:instance>/clean/", instance_upkeep.clean, name="instance-clean"
     ),
     path(
         "clusters/<str:cluster>/instances/<str:instance>/deregister/",

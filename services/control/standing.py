@@ -12,6 +12,7 @@ from clusters.engine.port import LABEL_ROLE, LABEL_TASK_ARN, ContainerState, Eng
 from clusters.engines import engine_of
 from clusters.models import ContainerInstance
 from services.control import logs, observe
+from services.control.cleaning import keep_log
 from services.control.transitions import ask_to_stop
 from services.models import Service, Task, TaskContainer
 from services.scheduler.model import StopCode
@@ -47,6 +48,7 @@ def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
             by_task.setdefault(arn, {})[state.id] = state
         elif arn not in elsewhere and state.labels.get(LABEL_ROLE) in ("container", "pause"):
             log.warning("removing orphan %s: no live task %s", state.name, arn)
+            keep_log(state, engine)
             engine.remove_container(state.id)
             removed += 1
     differing = [task.pk for task in live.values() if _differs(task, by_task.get(task.arn, {}))]

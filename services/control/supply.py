@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import NoReturn
 
 from base import clock
-from clusters import pull_behavior
+from clusters import instance_settings
 from clusters.engine.errors import (
     EngineBusy,
     EngineError,
@@ -67,7 +67,7 @@ class Order:
 
     @property
     def behavior(self) -> str:
-        return pull_behavior.of(self.instance)
+        return instance_settings.pull_behavior(self.instance)
 
 
 def resolve(definition: TaskDefinition, order_of: Callable[[str], Order]) -> images.Pins:
@@ -96,7 +96,7 @@ def provide(order: Order, reference: str, shown: str) -> str:
         _have_local(order, reference, shown)
     else:
         found = order.engine.image(reference)
-        if found is None or order.behavior == pull_behavior.ALWAYS:
+        if found is None or order.behavior == instance_settings.ALWAYS:
             _pull(order, reference)
         else:
             _note_found(order.instance, reference, found)
@@ -118,7 +118,7 @@ def note_local(instance: ContainerInstance, image_id: str) -> None:
 def _identified(order: Order, reference: str) -> str:
     """What a name stands for now, as the instance's pull behaviour says; pulled where that takes a pull."""
     behavior, engine = order.behavior, order.engine
-    if behavior == pull_behavior.ALWAYS:
+    if behavior == instance_settings.ALWAYS:
         _pull(order, reference)
         return images.pinned_reference(reference, _pulled(order, reference))
     found = engine.image(reference)
@@ -142,9 +142,9 @@ def _identified(order: Order, reference: str) -> str:
 
 def _is_enough(order: Order, reference: str) -> bool:
     """Whether what the instance has under this name is run without asking the registry."""
-    if order.behavior == pull_behavior.PREFER_CACHED:
+    if order.behavior == instance_settings.PREFER_CACHED:
         return True
-    if order.behavior == pull_behavior.ONCE:
+    if order.behavior == instance_settings.ONCE:
         rows = InstanceImage.objects.filter(instance=order.instance, pin=reference)
         return rows.filter(origin=InstanceImage.Origin.PULLED).exclude(brought_at=None).exists()
     return False
@@ -178,7 +178,7 @@ def _pull(order: Order, reference: str) -> None:
 
 def _have_local(order: Order, image_id: str, shown: str) -> None:
     """An image that is in no registry: it is on the engine, or is carried there."""
-    if order.behavior == pull_behavior.ALWAYS:
+    if order.behavior == instance_settings.ALWAYS:
         raise ImageNotFound(
             f"{shown} (image id {image_id[7:19]}) is in no registry, and {order.instance} pulls always"
         )
@@ -294,6 +294,8 @@ def _transfer(
         _release(row, owner)
         raise
     fields = _as_brought(row, origin, before, after) if after is not None else {}
+    if after is not None and not images.is_pinned(pin):
+        _note_digest(row, images.pinned_reference(pin, after), fields)
     _release(row, owner, error="", failures=0, retry_at=None, **fields)
     _wake_waiting(order.instance)
 
@@ -307,6 +309,11 @@ def _as_brought(
     if before is not None and before.id == after.id and row.origin in ("", InstanceImage.Origin.FOUND):
         return {**fields, "origin": InstanceImage.Origin.FOUND}
     return {**fields, "origin": origin, "brought_at": now}
+
+
+def _note_digest(row: InstanceImage, digest: str, fields: Mapping[str, object]) -> None:
+    """What a name stood for when it was pulled has a row of its own, for the name may move on."""
+    InstanceImage.objects.update_or_create(instance_id=row.instance_id, pin=digest, defaults=dict(fields))
 
 
 def _failed(row: InstanceImage, owner: str, error: EngineRetryable) -> NoReturn:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from clusters.engine.errors import EngineUnavailable, ImageNotFound, InvalidRequest, PullFailed
-from clusters.engine.port import ImageInfo
+from clusters.engine.port import ImageInfo, Mount, NetworkSpec
 from tests.lab import images
 
 from .world import World
@@ -142,7 +142,7 @@ def case_removing_what_is_not_there_is_success(world: World) -> None:
 def case_an_image_in_use_is_not_removed(world: World) -> None:
     reference, made = _own(world)
     container_id = world.created(reference)
-    assert made.id in world.engine.images_in_use()
+    assert made.id in world.engine.in_use().images
     for named in (reference, made.id):
         with pytest.raises(InvalidRequest):
             world.engine.remove_image(named)
@@ -154,7 +154,7 @@ def case_an_image_in_use_is_not_removed(world: World) -> None:
 def case_an_image_in_use_by_a_stranger_is_not_removed(world: World) -> None:
     reference, made = _own(world)
     container_id = world.stranger.create_container(world.spec(reference))
-    assert made.id in world.engine.images_in_use()
+    assert made.id in world.engine.in_use().images
     with pytest.raises(InvalidRequest):
         world.engine.remove_image(made.id)
     world.stranger.remove_container(container_id)
@@ -175,3 +175,19 @@ def case_an_image_with_several_names_is_not_removed_by_id(world: World) -> None:
     assert kept is not None
     assert kept.id == found.id
     _gone(world, other)
+
+
+def case_what_containers_hang_on_is_in_use(world: World) -> None:
+    network, volume = world.name(), world.name()
+    world.engine.ensure_network(NetworkSpec(network, {}))
+    world.stranger.ensure_volume(volume, {})
+    container_id = world.stranger.create_container(
+        world.spec(network_mode=network, mounts=(Mount("volume", "/data", volume),))
+    )
+    used = world.engine.in_use()
+    assert network in used.networks
+    assert volume in used.volumes
+    world.stranger.remove_container(container_id)
+    used = world.engine.in_use()
+    assert network not in used.networks
+    assert volume not in used.volumes

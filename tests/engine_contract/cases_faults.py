@@ -32,7 +32,7 @@ def _every_call(world: World) -> dict[str, Callable[[Engine], object]]:
         "save_image": lambda engine: list(engine.save_image("x")),
         "load_image": lambda engine: engine.load_image([b"x"]),
         "list_images": lambda engine: engine.list_images(),
-        "images_in_use": lambda engine: engine.images_in_use(),
+        "in_use": lambda engine: engine.in_use(),
         "remove_image": lambda engine: engine.remove_image("x"),
         "ensure_network": lambda engine: engine.ensure_network(NetworkSpec("net", {})),
         "list_networks": lambda engine: engine.list_networks(),

@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet
 from console.rest.actions import Action, Endpoint, Filter, Listing
 from console.rest.shapes.clusters import (
     AttributesShape,
+    CleaningShape,
     ClusterShape,
     ContainerInstanceShape,
     SettingShape,
@@ -142,5 +143,20 @@ ENDPOINTS = [
             SettingShape,
             example={"name": "taskLongArnFormat", "value": "enabled"},
         ),
+    ),
+    Endpoint(
+        "clusters/<str:cluster>/container-instances/<str:containerInstance>/settings",
+        _INSTANCES,
+        PATCH=Action(
+            "update_container_instance_settings",
+            ContainerInstanceShape,
+            example={"imagePullBehavior": "prefer-cached"},
+        ),
+    ),
+    Endpoint(
+        "clusters/<str:cluster>/container-instances/<str:containerInstance>/cleaning",
+        _INSTANCES,
+        GET=Action("describe_container_instance_cleaning", CleaningShape),
+        POST=Action("clean_container_instance", CleaningShape, status=202, example={"dryRun": True}),
     ),
 ]

@@ -6,8 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from clusters import instance_settings
 from clusters.models import Cluster, ContainerInstance
-from console.rest.shapes.common import Flag, Free, Moment, Shape, Tags, Text, Whole
+from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Whole
 
 
 class ClusterShape(Shape):
@@ -64,11 +65,19 @@ class ContainerInstanceShape(Shape):
     jointLimits = Flag(
         "joint_limits", help_text="Whether a task's limits hold over all its containers together."
     )
+    settings = serializers.SerializerMethodField()
     attributes = Tags()
     tags = Tags()
 
     class Meta:
         ref_name = "ContainerInstance"
+
+    def get_settings(self, row: ContainerInstance) -> dict[str, str]:
+        """What is in force: its own, or the installation's."""
+        return {
+            instance_settings.PULL_BEHAVIOR: instance_settings.pull_behavior(row),
+            instance_settings.IMAGE_CLEANUP: instance_settings.image_cleanup(row),
+        }
 
     def get_registeredResources(self, row: ContainerInstance) -> list[dict[str, Any]]:
         return _resources(row.cpu, row.memory)
@@ -95,6 +104,24 @@ class AttributesShape(Shape):
 
     class Meta:
         ref_name = "Attributes"
+
+
+class CleaningShape(Shape):
+    """What was last found on an instance, the things to be removed or removed first."""
+
+    lookedAt = Moment("looked_at")
+    cleanedAt = Moment("cleaned_at")
+    nextAt = Moment("wake_at", help_text="When it is looked at again by itself.")
+    freedBytes = Whole("freed", help_text="Bytes of images that the last cleaning removed.")
+    otherImages = Whole("others", help_text="Images there that Slipway did not bring and never removes.")
+    error = Text(help_text="Why it could not be looked at.")
+    items = FreeList(
+        help_text="kind (container, image, network, volume), name, size in bytes, verdict (keep, remove, removed, "
+        "failed) and the reason of each."
+    )
+
+    class Meta:
+        ref_name = "ContainerInstanceCleaning"
 
 
 def _resources(cpu: int, memory: int) -> list[dict[str, Any]]:

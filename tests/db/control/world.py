@@ -38,6 +38,7 @@ JOBS: dict[str, Callable[..., Any]] = {
     "services.reconcile_service": service_jobs.reconcile_service,
     "services.drive_task": service_jobs.drive_task,
     "services.resolve_images": service_jobs.resolve_images,
+    "services.clean_instance": service_jobs.clean_instance,
     "services.collect_logs": service_jobs.collect_logs,
     "clusters.probe_instance": cluster_jobs.probe_instance,
     "base.deliver_facts": outbox.deliver,

@@ -77,6 +77,18 @@ FORMS = (
         {"zone": "elsewhere", "attributes": "rack=7"},
     ),
     Form(
+        "instance-settings",
+        ("update_container_instance_settings",),
+        {"cluster": "production", "instance": "{instance}"},
+        {"image_pull_behavior": "once", "image_cleanup": "disabled"},
+    ),
+    Form(
+        "instance-clean",
+        ("clean_container_instance",),
+        {"cluster": "production", "instance": "{instance}"},
+        {"dry_run": "on"},
+    ),
+    Form(
         "instance-deregister",
         ("deregister_container_instance",),
         {"cluster": "production", "instance": "{instance}"},
