@@ -61,9 +61,11 @@ def _percent(value: Any, field: str, low: int, high: int) -> int:
 
 
 def deployment_configuration(
-    given: Mapping[str, Any] | None, before: Mapping[str, Any] | None = None
+    given: Mapping[str, Any] | None, before: Mapping[str, Any] | None = None, *, daemon: bool = False
 ) -> Document:
-    """The complete deployment configuration: what is given, over what was, over ECS's defaults (100 %, 200 %)."""
+    """The complete deployment configuration: what is given, over what was, over ECS's defaults (100 % and 200 %; of a
+    daemon service 0 % and 100 %, beyond which no daemon goes: it never has two tasks on an instance)."""
+    least, most = (0, 100) if daemon else (100, 200)
     given = _object(given, "deploymentConfiguration")
     _unknown(given, _DEPLOYMENT_KEYS, "deploymentConfiguration")
     if given.get("strategy", "ROLLING") != "ROLLING":
@@ -72,13 +74,13 @@ def deployment_configuration(
     result: Document = {
         "strategy": "ROLLING",
         "minimumHealthyPercent": _percent(
-            given.get("minimumHealthyPercent", before.get("minimumHealthyPercent", 100)),
+            given.get("minimumHealthyPercent", before.get("minimumHealthyPercent", least)),
             "deploymentConfiguration.minimumHealthyPercent",
             0,
             1000,
         ),
         "maximumPercent": _percent(
-            given.get("maximumPercent", before.get("maximumPercent", 200)),
+            given.get("maximumPercent", before.get("maximumPercent", most)),
             "deploymentConfiguration.maximumPercent",
             0,
             1000,
@@ -87,6 +89,10 @@ def deployment_configuration(
             given.get("deploymentCircuitBreaker"), before.get("deploymentCircuitBreaker") or DEFAULT_BREAKER
         ),
     }
+    if daemon and result["maximumPercent"] != 100:
+        raise invalid("deploymentConfiguration.maximumPercent", "100 for a daemon service")
+    if daemon and result["minimumHealthyPercent"] > 100:
+        raise invalid("deploymentConfiguration.minimumHealthyPercent", "0 to 100 for a daemon service")
     if result["maximumPercent"] <= result["minimumHealthyPercent"] and result["maximumPercent"] < 100:
         raise invalid_fields(
             {"deploymentConfiguration.maximumPercent": "must leave room to run every task: 100 or more"}

@@ -12,11 +12,11 @@ from access.authorization.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation
 from access.trail import audit
 from base import here
-from base.errors import ClientError, InvalidParameter, invalid, unsupported
+from base.errors import ClientError, InvalidParameter, invalid
 from base.tags import checked
 from clusters.models import Cluster
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
-from services import condition_keys, configuration
+from services import condition_keys, configuration, strategy
 from services.definitions import special_needs
 from services.lookup import (
     deployment_arn_of,
@@ -76,7 +76,7 @@ def create_service(
     service_name: str,
     task_definition: str,
     cluster: str = DEFAULT_CLUSTER,
-    desired_count: int = 1,
+    desired_count: int | None = None,
     launch_type: str | None = None,
     capacity_provider_strategy: Sequence[Mapping[str, Any]] | None = None,
     deployment_configuration: Mapping[str, Any] | None = None,
@@ -89,11 +89,18 @@ def create_service(
     enable_execute_command: bool = False,
     tags: Mapping[str, str] | None = None,
 ) -> Service:
-    """Create a service and begin its first deployment. Nested parameters are in AWS form."""
+    """Create a service and begin its first deployment. Nested parameters are in AWS form. DAEMON: one task on each
+    instance that satisfies the constraints; REPLICA: `desired_count` tasks, 1 by default."""
     if not isinstance(service_name, str) or not _NAME.match(service_name):
         raise invalid("serviceName", "1 to 255 letters, digits, hyphens and underscores")
-    if scheduling_strategy != "REPLICA":
-        raise unsupported(f"schedulingStrategy {scheduling_strategy}", "Use REPLICA.")
+    strategy.check(
+        scheduling_strategy,
+        desired_count=desired_count,
+        launch_type=launch_type,
+        capacity_provider_strategy=capacity_provider_strategy,
+        placement_strategy=placement_strategy,
+    )
+    daemon = scheduling_strategy == strategy.DAEMON
     if propagate_tags not in ("NONE", "SERVICE", "TASK_DEFINITION"):
         raise invalid("propagateTags", "NONE, SERVICE or TASK_DEFINITION")
     owner = find_cluster(cluster)
@@ -120,8 +127,12 @@ def create_service(
         cluster=owner,
         name=service_name,
         arn=here.service_arn(owner.name, service_name),
-        desired_count=_checked_count(desired_count),
-        deployment_configuration=configuration.deployment_configuration(deployment_configuration),
+        scheduling_strategy=scheduling_strategy,
+        # Of a daemon the first plan counts the instances.
+        desired_count=0 if daemon else _checked_count(1 if desired_count is None else desired_count),
+        deployment_configuration=configuration.deployment_configuration(
+            deployment_configuration, daemon=daemon
+        ),
         health_grace=_checked_grace(health_check_grace_period_seconds),
         propagate_tags=propagate_tags,
         enable_execute_command=configuration.flag(enable_execute_command, "enableExecuteCommand"),
@@ -166,11 +177,19 @@ def update_service(
     before = {"desiredCount": row.desired_count, "taskDefinition": str(current_revision(row).task_definition)}
     if from_revision is not None and (task_definition or network_configuration or capacity_provider_strategy):
         raise invalid("fromRevision", "a revision is deployed as it was frozen, without other changes")
+    strategy.check_update(
+        row,
+        desired_count=desired_count,
+        capacity_provider_strategy=capacity_provider_strategy,
+        placement_strategy=placement_strategy,
+    )
     if desired_count is not None:
         row.desired_count = _checked_count(desired_count)
     if deployment_configuration is not None:
         row.deployment_configuration = configuration.deployment_configuration(
-            deployment_configuration, row.deployment_configuration
+            deployment_configuration,
+            row.deployment_configuration,
+            daemon=row.scheduling_strategy == strategy.DAEMON,
         )
     if health_check_grace_period_seconds is not None:
         row.health_grace = _checked_grace(health_check_grace_period_seconds)
@@ -219,9 +238,10 @@ def update_service(
 def delete_service(
     caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER, force: bool = False
 ) -> Service:
-    """Stop everything of a service and make it INACTIVE. Without `force` only when it is scaled to zero."""
+    """Stop everything of a service and make it INACTIVE. A REPLICA service without `force` only when it is scaled to
+    zero."""
     row = find_active_service(service, cluster)
-    if row.desired_count and not force:
+    if row.desired_count and not force and row.scheduling_strategy != strategy.DAEMON:
         raise InvalidParameter(
             "The service cannot be stopped while it is scaled above 0.",
             fields={"force": "scale to 0 first, or use force"},
@@ -305,14 +325,14 @@ def _frozen(
     cluster: Cluster,
     definition: TaskDefinition,
     launch_type: str | None,
-    strategy: Sequence[Mapping[str, Any]] | None,
+    providers: Sequence[Mapping[str, Any]] | None,
     network: Mapping[str, Any] | None,
     placement_strategy: Sequence[Mapping[str, Any]] | None,
     placement_constraints: Sequence[Mapping[str, Any]] | None,
 ) -> dict[str, Any]:
     """The configuration a service revision freezes, complete and checked."""
     return {
-        **configuration.capacity(definition, launch_type, strategy),
+        **configuration.capacity(definition, launch_type, providers),
         "networkConfiguration": configuration.network_configuration(cluster, definition, network),
         **configuration.placement(placement_strategy, placement_constraints),
     }

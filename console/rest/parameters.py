@@ -112,7 +112,7 @@ PARAMETERS: dict[str, str] = {
     "resources": "ARNs; `*` for actions that have no resource.",
     "result": "success, denied or failed.",
     "role": "A role's name or ARN.",
-    "scheduling_strategy": "REPLICA.",
+    "scheduling_strategy": "REPLICA: `desiredCount` tasks; DAEMON: one on each fitting instance.",
     "scope": "ARN patterns the group is held to; none: everywhere.",
     "secret_access_key": "The key's secret, 16 to 256 printable characters.",
     "secret_binary": "The value, in base64.",

@@ -102,6 +102,13 @@ class ServicePage:
         return may(self.request, "ecs:UpdateService", self.service.arn, reason=gone)
 
     @cached_property
+    def may_scale(self) -> May:
+        if self.active and self.service.scheduling_strategy == "DAEMON":
+            reason = _("A daemon has one task on each instance that satisfies its constraints.")
+            return may(self.request, "ecs:UpdateService", self.service.arn, reason=reason)
+        return self.may_update
+
+    @cached_property
     def may_delete(self) -> May:
         gone = "" if self.active else _("The service is being deleted already.")
         return may(self.request, "ecs:DeleteService", self.service.arn, reason=gone)

@@ -38,8 +38,21 @@ class CreateForm(DeploymentForm, PlacementForm):
         help_text=gettext_lazy("family:revision, or a family for its newest revision."),
         widget=forms.TextInput(attrs={"list": "definitions"}),
     )
+    scheduling_strategy = forms.ChoiceField(
+        label=gettext_lazy("Scheduling strategy"),
+        choices=[
+            ("REPLICA", gettext_lazy("REPLICA: so many tasks")),
+            ("DAEMON", gettext_lazy("DAEMON: one task on each instance")),
+        ],
+        required=False,
+    )
     desired_count = forms.IntegerField(
-        label=gettext_lazy("Desired tasks"), min_value=0, max_value=operations.MOST_TASKS, initial=1
+        label=gettext_lazy("Desired tasks"),
+        min_value=0,
+        max_value=operations.MOST_TASKS,
+        initial=1,
+        required=False,
+        help_text=gettext_lazy("Of a daemon the instances say how many."),
     )
     launch_type = forms.ChoiceField(
         label=gettext_lazy("Launch type"), choices=[("EC2", "EC2"), ("FARGATE", "FARGATE")], initial="EC2"
@@ -51,6 +64,7 @@ class CreateForm(DeploymentForm, PlacementForm):
         "service_name": "service_name",
         "taskDefinition": "task_definition",
         "desiredCount": "desired_count",
+        "schedulingStrategy": "scheduling_strategy",
         "launchType": "launch_type",
         **PlacementForm.PLACEMENT_PATHS,
         **DeploymentForm.PATHS,
@@ -99,7 +113,7 @@ def _definitions(request: HttpRequest) -> list[tuple[str, str]]:
 
 
 def _parameters(given: dict[str, Any]) -> dict[str, Any]:
-    return {
+    parameters = {
         "cluster": given["cluster"],
         "service_name": given["service_name"],
         "task_definition": given["task_definition"].strip(),
@@ -107,4 +121,18 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
         "launch_type": given["launch_type"],
         **PlacementForm.placement_parameters(given),
         **DeploymentForm.parameters_of(given),
+    }
+    return _of_daemon(parameters) if given["scheduling_strategy"] == "DAEMON" else parameters
+
+
+def _of_daemon(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Without the number of tasks; percentages that were left as they are for others are a daemon's own."""
+    deployment = dict(parameters["deployment_configuration"])
+    if (deployment["minimumHealthyPercent"], deployment["maximumPercent"]) == (100, 200):
+        del deployment["minimumHealthyPercent"], deployment["maximumPercent"]
+    return {
+        **parameters,
+        "scheduling_strategy": "DAEMON",
+        "desired_count": None,
+        "deployment_configuration": deployment,
     }

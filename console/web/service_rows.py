@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from console.web import links
 from console.web.parts import Choice
-from console.web.service_words import Badge, person
+from console.web.service_words import Badge, nothing, person
 from services.models import Deployment, Service
 from services.scheduler.wording import NO_ROOM
 
@@ -137,7 +137,7 @@ def badge(service: Service) -> Badge:
         rolling_back = service.deployment.status.startswith("ROLLBACK")
         return Badge("ROLLBACK_IN_PROGRESS" if rolling_back else "DEPLOYING", live=True)
     if service.steady_since is not None:
-        return Badge("STEADY") if service.desired_count else Badge("STOPPED", _("Scaled to zero"))
+        return Badge("STEADY") if service.desired_count else Badge("STOPPED", nothing(service))
     if service.desired_count and not service.running_count:
         return Badge("FAILING", _("Not running"))
     return Badge("STARTING", _("Catching up"), live=True)

@@ -59,12 +59,17 @@ def badge(service: Service, crews: Sequence[Crew]) -> Badge:
         rolling_back = deployment.status.startswith("ROLLBACK")
         return Badge("ROLLBACK_IN_PROGRESS" if rolling_back else "DEPLOYING", live=True)
     if service.steady_since is not None:
-        return Badge("STEADY") if service.desired_count else Badge("STOPPED", _("Scaled to zero"))
+        return Badge("STEADY") if service.desired_count else Badge("STOPPED", nothing(service))
     if service.desired_count and not any(crew.running for crew in crews):
         return Badge("FAILING", _("Not running"))
     if service.completed_revision_id is None:
         return Badge("STOPPED", _("Stopped"), "bad")
     return Badge("STARTING", _("Catching up"), live=True)
+
+
+def nothing(service: Service) -> str:
+    """Why no task is wanted."""
+    return _("No instance to run on") if service.scheduling_strategy == "DAEMON" else _("Scaled to zero")
 
 
 def sentence(service: Service, crews: Sequence[Crew], current: ServiceRevision | None) -> SafeString:
@@ -125,6 +130,11 @@ def _deploying(service: Service, deployment: Deployment, crews: Sequence[Crew]) 
 def _standing(service: Service, crews: Sequence[Crew], current: ServiceRevision) -> SafeString:
     revision = name_of(current)
     if service.steady_since is not None and service.desired_count == 0:
+        if service.scheduling_strategy == "DAEMON":
+            text = _(
+                "No instance may have a task: revision <b>{revision}</b> starts on the first that comes."
+            )
+            return format_html(text, revision=revision)
         return format_html(
             _("Scaled to zero: nothing runs. Revision <b>{revision}</b> starts when you scale up."),
             revision=revision,

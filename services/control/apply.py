@@ -207,6 +207,8 @@ def _set_state(service: Service, plan: model.Plan) -> None:
     fields: dict[str, object] = {}
     if service.waiting != plan.waiting:
         fields["waiting"] = plan.waiting
+    if plan.desired_count is not None and service.desired_count != plan.desired_count:
+        fields["desired_count"] = plan.desired_count
     for action in plan.actions:
         if isinstance(action, model.SetSteady):
             fields["steady_since"] = clock.now() if action.steady else None

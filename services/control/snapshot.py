@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Max
+from django.db.models import Count, Max
 
 from base import clock
 from clusters.cql import Query, QueryError, compile_query, nothing
@@ -59,6 +60,9 @@ def snapshot(service: Service) -> model.Snapshot:
     revisions = _revisions(service, tasks)
     queries = [query for row in revisions.values() for query in row.constraints]
     last_healthy, last_started = _newest_times(service, deployment, effective)
+    fleet = instances(service.cluster_id, queries)
+    if service.scheduling_strategy == "DAEMON":
+        fleet = _with_others(fleet)
     return model.Snapshot(
         service=service.name,
         status="DRAINING" if service.status == Service.Status.DRAINING else "ACTIVE",
@@ -74,12 +78,28 @@ def snapshot(service: Service) -> model.Snapshot:
         failures=_failures(service, deployment, effective),
         last_healthy_at=last_healthy,
         last_started_at=last_started,
-        instances=instances(service.cluster_id, queries),
+        instances=fleet,
         steady=service.steady_since is not None,
         timing=timing(),
         last_events=events.newest(service, 10),
         seed=service.pk,
+        strategy="DAEMON" if service.scheduling_strategy == "DAEMON" else "REPLICA",
     )
+
+
+def _with_others(fleet: tuple[model.Instance, ...]) -> tuple[model.Instance, ...]:
+    """With the tasks that a daemon on a DRAINING instance outlives."""
+    draining = [one.id for one in fleet if one.status == "DRAINING"]
+    if not draining:
+        return fleet
+    rows = Task.objects.filter(instance__in=draining).exclude(status="STOPPED")
+    counts = dict(
+        rows.exclude(service__scheduling_strategy="DAEMON")
+        .order_by()
+        .values_list("instance_id")
+        .annotate(Count("pk"))
+    )
+    return tuple(replace(one, others=counts.get(one.id, 0)) for one in fleet)
 
 
 def fingerprint(service: Service) -> tuple[object, ...]:

@@ -103,6 +103,7 @@ class Instance:
     registered_at: datetime | None = None
     running_tasks: int = 0  # of anybody, also those on their way
     groups: Mapping[str, int] = field(default_factory=dict)  # task group -> tasks; empty where no query asks
+    others: int = 0  # tasks on it that are of no daemon service; told to daemon services, of DRAINING ones
 
     @property
     def placeable(self) -> bool:
@@ -234,6 +235,8 @@ class Snapshot:
     timing: Timing = field(default_factory=Timing)
     last_events: tuple[str, ...] = ()  # newest last; repeats are suppressed against these
     seed: int = 0  # for the random strategy: a plan is a pure function
+    # DAEMON: the desired count is not given but follows from the instances.
+    strategy: Literal["REPLICA", "DAEMON"] = "REPLICA"
 
     @property
     def group(self) -> str:
@@ -306,6 +309,7 @@ class Plan:
     actions: tuple[Action, ...] = ()
     wake_at: datetime | None = None
     waiting: str = ""
+    desired_count: int | None = None  # of a daemon service: what the instances make it
 
     def of(self, kind: type) -> tuple[Action, ...]:
         return tuple(action for action in self.actions if isinstance(action, kind))

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.scheduler import wording
+from services.scheduler import daemon, wording
 from services.scheduler.census import Census, take_census
 from services.scheduler.model import (
     Action,
@@ -39,11 +39,14 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
     The actions are in order and are applied together. `wake_at` is the earliest time at which another plan could
     differ though nothing happened. Raises nothing for any snapshot whose percentages are not negative.
     """
+    if snapshot.strategy == "DAEMON":
+        snapshot = daemon.counted(snapshot)
     census = take_census(snapshot, now)
     if snapshot.status == "DRAINING":
         return _drain(snapshot, census)
     goal, transitions = decide(snapshot, census, now)
-    outcome, crew = reconcile(snapshot, census, goal, now)
+    settle = daemon.reconcile if snapshot.strategy == "DAEMON" else reconcile
+    outcome, crew = settle(snapshot, census, goal, now)
     actions: list[Action] = [MarkHealthy(task) for task in census.newly_healthy]
     actions += transitions
     actions += outcome.stops
@@ -54,6 +57,7 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
         actions=tuple(actions),
         wake_at=_wake_at(snapshot, census, outcome, now),
         waiting=explain(snapshot, census, goal, outcome, crew, now),
+        desired_count=snapshot.desired_count if snapshot.strategy == "DAEMON" else None,
     )
 
 
@@ -91,7 +95,7 @@ def _wake_at(snapshot: Snapshot, census: Census, outcome: Outcome, now: datetime
     times = list(census.changes_at)
     if outcome.throttled is not None:
         times.append(outcome.throttled.until)
-    if outcome.unplaced:
+    if outcome.unplaced or outcome.again:
         # Instances' free room is not only this service's doing.
         times.append(now + seconds(snapshot.timing.placement_retry))
     times += [t.protected_until for t in census.active if t.protected and t.protected_until is not None]

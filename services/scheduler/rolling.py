@@ -43,6 +43,7 @@ class Outcome:
     throttled: Throttle | None = None
     refusal: Refusal | None = None  # a task could not be placed, and no room is on its way
     unplaced: int = 0
+    again: bool = False  # something that nobody tells of is waited for
     blocked: bool = False  # by minimumHealthyPercent and maximumPercent together
 
 

@@ -66,6 +66,20 @@ def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tup
     return _rolling(snapshot, deployment), actions
 
 
+def wanted_revision(snapshot: Snapshot) -> Revision | None:
+    """The revision that the tasks are brought to, as far as can be told before anything is decided."""
+    deployment, completed = snapshot.deployment, snapshot.completed
+    if deployment is None or deployment.status is _S.STOP_REQUESTED:
+        key = completed
+    elif deployment.status is _S.ROLLBACK_REQUESTED:
+        key = deployment.rollback or completed
+    elif deployment.ready:
+        key = _effective(deployment)
+    else:
+        key = completed or deployment.target  # until its images are resolved the service goes on as it was
+    return snapshot.revisions.get(key or "")
+
+
 def _effective(deployment: Deployment) -> str:
     """The revision being rolled out: on the way back, the one it goes back to."""
     back = deployment.rollback if deployment.status in _ROLLING_BACK else None

@@ -58,7 +58,7 @@ def test_every_parameter_is_described_and_no_other() -> None:
 def test_requests_have_the_operations_parameters_and_their_defaults() -> None:
     request = description()["components"]["schemas"]["CreateServiceRequest"]
     assert set(request["required"]) == {"serviceName", "taskDefinition"}
-    assert request["properties"]["desiredCount"]["default"] == 1
+    assert request["properties"]["schedulingStrategy"]["default"] == "REPLICA"
     assert request["properties"]["deploymentConfiguration"]["properties"]["maximumPercent"]["default"] == 200
     assert "cluster" not in request["properties"]  # it is in the path
 
