@@ -1,0 +1,111 @@
+"""Storms over the real control loop on an in-memory database and fake engines, in made-up time: the second storey.
+
+SIMULATION_LOOPS=300 pytest -n 2 tests/db/simulation         # more seeds
+SIMULATION_SEED=116 pytest -s tests/db/simulation            # replay one, step by step
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from services import operations
+from services.models import Deployment, Task
+from tests.db.control.world import CALLER
+from tests.db.simulation.haunted import Haunted
+from tests.db.simulation.laws import Laws, arrived
+from tests.db.simulation.storm import Storm
+
+ONE = os.environ.get("SIMULATION_SEED")
+LOOPS = int(os.environ.get("SIMULATION_LOOPS", "24"))
+DEEDS = 25
+_ALIGN = 60.0
+_PATIENCE = 3 * 3600.0
+Haunt = Callable[[int, Callable[..., None]], Haunted]
+
+
+def tell(*words: object) -> None:
+    if ONE:
+        print(*words)
+
+
+def weather(storm: Storm) -> None:
+    world, aligned = storm.world, storm.world.clock.now()
+    for _ in range(DEEDS):
+        tell(world.clock.now().time(), storm.disturb())
+        world.run(storm.pause().total_seconds())
+        aligned = _align(storm, aligned)
+
+
+def _align(storm: Storm, aligned: datetime) -> datetime:
+    now = storm.world.clock.now()
+    if abs((now - aligned).total_seconds()) >= _ALIGN:
+        storm.align_all()
+        return now
+    return aligned
+
+
+def come_to_rest(storm: Storm) -> None:
+    """In calm weather: whatever is due happens, engine and rows are compared once a minute."""
+    for round_ in range(int(_PATIENCE / _ALIGN)):
+        storm.world.run(_ALIGN)
+        storm.align_all()
+        storm.world.run(1)
+        if storm.settled():
+            return
+        if round_ % 15 == 14:
+            storm.relieve()
+
+
+def run(haunt: Haunt, seed: int) -> Storm:
+    world = haunt(seed, tell)
+    storm = Storm(world)
+    laws = Laws(storm)
+    world.after_step = laws.hold
+    weather(storm)
+    tell("calm")
+    storm.calm()
+    come_to_rest(storm)
+    arrived(storm)
+    tell("the end")
+    for name in storm.active():
+        operations.delete_service(CALLER, service=name, force=True)
+        storm.wishes[name].deleted = True
+    come_to_rest(storm)
+    arrived(storm)
+    return storm
+
+
+@pytest.mark.parametrize("seed", [int(ONE)] if ONE else range(LOOPS))
+def test_a_storm(haunt: Haunt, seed: int) -> None:
+    try:
+        run(haunt, seed)
+    except BaseException as error:
+        raise AssertionError(f"replay with SIMULATION_SEED={seed}: {error}") from error
+
+
+def outcome(storm: Storm) -> list[tuple[object, ...]]:
+    rows = Task.objects.order_by("created_at", "pk")
+    return [(row.pk, row.stop_code, row.stopped_reason, row.stopped_at) for row in rows]
+
+
+def test_a_storm_is_worth_something(haunt: Haunt) -> None:
+    """One with everything in it: workers died at statements and at engine calls, jobs ran within jobs."""
+    world = haunt(7, tell)
+    storm = Storm(world)
+    world.lost, world.doubled, world.dying, world.stalling, world.weaving = 0.2, 0.2, 0.01, 0.02, 0.4
+    world.after_step = Laws(storm).hold
+    weather(storm)
+    assert world.woven > 5
+    assert len(world.deaths) > 10
+    assert any("after" in where for where in world.deaths)
+    assert any(where.split()[-1].endswith("container") for where in world.deaths), world.deaths
+    assert len(storm.seen) > 8
+    assert Task.objects.count() > 10
+    assert Deployment.objects.count() > 3
+    storm.calm()
+    come_to_rest(storm)
+    arrived(storm)
