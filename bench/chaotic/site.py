@@ -111,7 +111,7 @@ class Installation:
             "PORT": str(self.port),
             "DOCKER_HOST": f"unix:///run/{self.home.name}-nobody.sock",
             "SLIPWAY_ADMIN_PASSWORD": "chaos-" + uuid.uuid4().hex,
-            "SLIPWAY_STEADY_SECONDS": "3",
+            "SLIPWAY_STEADY_SECONDS": os.environ.get("SLIPWAY_STEADY_SECONDS", "3"),
             "SLIPWAY_THROTTLE_BASE": "1",
             "SLIPWAY_THROTTLE_CAP": "10",
             "SLIPWAY_PLACEMENT_RETRY": "3",

@@ -23,7 +23,7 @@ def define() -> Any:
 
 def instances(folder: Path, count: int) -> list[str]:
     """Register the fake engines, as connected; the watcher then connects for itself."""
-    from base import here, ids
+    from base import clock, here, ids
     from clusters.models import Cluster, ContainerInstance
 
     owner = Cluster.objects.get(name="default")
@@ -40,6 +40,8 @@ def instances(folder: Path, count: int) -> list[str]:
                 engine_id=f"SCALE{number:04}",
                 cpu=65536,
                 memory=262_144,
+                connected=True,
+                connected_at=clock.now(),
                 attributes={"ecs.availability-zone": "abc"[number % 3]},
             )
         )

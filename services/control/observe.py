@@ -77,7 +77,7 @@ def facts(task: Task, seen: Seen) -> TaskFacts:
         ),
         created_at=task.created_at,
         needs_pause=specs.needs_pause(document, joint_limits=joint),
-        pause=_observed(bool(task.pause_id), seen.pause),
+        pause=_observed(bool(task.pause_id), seen.pause, ran=task.status != Status.PROVISIONING),
         stop_code=StopCode(task.stop_code) if task.stop_code else None,
         stop_reason=task.stopped_reason,
         resource_error=seen.resource_error,
@@ -104,7 +104,7 @@ def _container_facts(container: Mapping[str, Any], row: TaskContainer, seen: See
         if policy.get("enabled")
         else None,
         pulled=name in seen.pulled or bool(row.runtime_id),
-        observed=_observed(bool(row.runtime_id), state),
+        observed=_observed(bool(row.runtime_id), state, ran=row.started_at is not None),
         exit_code=state.exit_code if state else row.exit_code,
         health=health_of(state) if state else Health(row.health),
         oom=(state.oom_killed if state else row.oom_killed),
@@ -116,7 +116,9 @@ def _container_facts(container: Mapping[str, Any], row: TaskContainer, seen: See
     )
 
 
-def _observed(created: bool, state: ContainerState | None) -> Observed:
+def _observed(created: bool, state: ContainerState | None, *, ran: bool) -> Observed:
+    """`ran`: it was seen running. An engine that was killed while its disk was full comes back not knowing that it
+    ever started the container: what ran is gone, and is not "created" again."""
     if not created:
         return None
     if state is None or state.status == "removing":
@@ -125,7 +127,7 @@ def _observed(created: bool, state: ContainerState | None) -> Observed:
         return "running"
     if state.status in ("exited", "dead"):
         return "exited"
-    return "created"
+    return "gone" if ran else "created"
 
 
 def _just_ended(task: Task, row: TaskContainer) -> ContainerState | None:
@@ -173,7 +175,7 @@ def record(task: Task, seen: Seen) -> bool:
 
 
 def _row_values(row: TaskContainer, state: ContainerState) -> dict[str, Any]:
-    observed = _observed(True, state)
+    observed = _observed(True, state, ran=row.started_at is not None)
     return {
         "status": {"running": "RUNNING", "created": "CREATED"}.get(observed or "", "STOPPED"),
         "health": health_of(state).value,

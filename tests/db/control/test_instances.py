@@ -150,3 +150,28 @@ def test_a_fixed_host_port_is_held_by_one_task_an_instance(web: World) -> None:
     web.run(5)
     assert "is already using a port required by your task." in web.service().waiting
     assert accounts() == []
+
+
+@pytest.mark.parametrize("network", ["bridge", "awsvpc"])
+def test_an_engine_that_forgot_what_it_started_has_its_tasks_replaced(world: World, network: str) -> None:
+    """Killed while its disk was full, it had not written down that the containers run: it says they were created."""
+    host = world.host("one", "web:1")
+    world.register(task={"networkMode": network})
+    world.create(count=2)
+    world.until_steady()
+    before = {task.pk for task in world.tasks()}
+    world.lose()
+    for container in host.containers.values():
+        container.status, container.started_at, container.run = "created", None, container.run + 1
+    world.find()
+    world.run(60)
+    after = world.tasks()
+    assert len(after) == 2
+    assert not before & {task.pk for task in after}
+    ended = world.tasks(status="STOPPED")
+    assert {task.stopped_reason for task in ended} == {
+        "Essential container in task exited: web (the container was removed)"
+    }
+    assert not any(task.failed for task in ended)
+    assert len(world.running()) == 2
+    assert accounts() == []
