@@ -279,6 +279,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=120.0, help="stop early, and say so")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and clean up
     deadline = time.monotonic() + 60 * options.minutes
     journal, times, left = Journal(), [], Difference()
     with site(options.hosts) as (installation, hosts):

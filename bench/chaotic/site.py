@@ -23,6 +23,7 @@ import docker
 import psycopg
 
 from bench.chaotic.tally import STRANGER, Client, Engine
+from bench.lab import traces
 from bench.lab.certificates import LabAuthority
 from bench.lab.engine import LabEngine
 
@@ -38,7 +39,7 @@ class Host:
     _image = b""  # as the first host saved it
 
     def __init__(self, number: int, label: str) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="slipway-chaos-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=traces.PREFIX))
         self.disk = self.folder / "data"
         self.disk.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK}m", "tmpfs", str(self.disk)], check=True)

@@ -170,6 +170,8 @@ class Storm:
                 self._cut_off(name)
                 world.run(self.random.choice([0, 3]))
                 host.restart()
+                if self.random.random() < 0.3:
+                    self._forget_starts(name)
                 self._come_back(name)
             case "kill a container":
                 self._hurt(name)
@@ -185,6 +187,12 @@ class Storm:
                 world.forget_messages()
             case "clock jump":
                 world.clock.advance(self.random.choice([-90, -3, 40, 900]))
+
+    def _forget_starts(self, name: str) -> None:
+        """Its disk was full when it was killed: it had not written down that the containers ran."""
+        for container in self.world.hosts[name].containers.values():
+            if container.spec.name != "stranger" and container.status == "exited":
+                container.status, container.started_at, container.exit_code = "created", None, None
 
     def _cut_off(self, name: str) -> None:
         self.world.hosts[name].go_down()

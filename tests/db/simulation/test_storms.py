@@ -20,7 +20,7 @@ from tests.db.simulation.laws import Laws, arrived
 from tests.db.simulation.storm import Storm
 
 ONE = os.environ.get("SIMULATION_SEED")
-LOOPS = int(os.environ.get("SIMULATION_LOOPS", "24"))
+LOOPS = int(os.environ.get("SIMULATION_LOOPS", "16"))
 DEEDS = 25
 _ALIGN = 60.0
 _PATIENCE = 3 * 3600.0

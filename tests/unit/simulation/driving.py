@@ -71,7 +71,8 @@ class Driving(Engines):
     def _observe(self, task: TaskRow, host: Host) -> None:
         for name in task.noted:
             found = host.containers.get((task.id, name))
-            task.noted[name] = "gone" if found is None else found.status  # type: ignore[assignment]
+            forgotten = found is not None and found.status == "created" and task.noted[name] != "created"
+            task.noted[name] = "gone" if found is None or forgotten else found.status  # type: ignore[assignment]
             if found is not None and found.status == "exited":
                 task.exits[name] = (found.exit_code, found.finished_at)
             if found is not None and name == "app" and task.health != found.health:
