@@ -55,6 +55,9 @@ class Action:
     body_schema: str = ""  # the component that describes such a body
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # parameter -> what it may be
     prepare: Made | None = None  # fetches what the shape will look at, in a constant number of queries
+    seen: Callable[[Any, Sequence[Any]], None] | None = (
+        None  # holds the rows to what the caller may know of them
+    )
     example: Any = None
     media_type: str = ""  # of an answer that is a file
 
@@ -102,14 +105,19 @@ class Action:
         for name, words in self.words.items():
             if params.get(name) == "ALL" and "ALL" in words:
                 params[name] = None
-        return self.show(self.target.run(caller, **params), params, extra, url)
+        return self.show(self.target.run(caller, **params), params, extra, url, caller)
 
-    def show(self, result: Any, params: Mapping[str, Any], extra: Mapping[str, Any], url: str) -> Response:
+    def show(
+        self, result: Any, params: Mapping[str, Any], extra: Mapping[str, Any], url: str, caller: Any
+    ) -> Response:
         if self.answer is None:
             return Response(status=204)
         if isinstance(result, Model) and any(op.writes for op in self.target.operations):
             result.refresh_from_db()  # counters and times that the operation moved beside the row it holds
-        return Response(self.answer(self._prepared(result)).data, status=self.status)
+        prepared = self._prepared(result)
+        if self.seen is not None:
+            self.seen(caller, [prepared])
+        return Response(self.answer(prepared).data, status=self.status)
 
     def _prepared(self, result: Any) -> Any:
         return self.prepare(result) if self.prepare is not None else result
@@ -144,7 +152,12 @@ class Listing(Action):
         return page_shape(self.answer)
 
     def show(
-        self, result: QuerySet[Any], params: Mapping[str, Any], extra: Mapping[str, Any], url: str
+        self,
+        result: QuerySet[Any],
+        params: Mapping[str, Any],
+        extra: Mapping[str, Any],
+        url: str,
+        caller: Any,
     ) -> Response:
         number, size = _number(extra), _size(extra)
         rows = result
@@ -156,6 +169,9 @@ class Listing(Action):
         if number > 1 and first >= total:
             raise NotFound(f"There is no page {number}: {total} rows make {max(1, -(-total // size))} pages.")
         page = self._prepared(rows.order_by(*self._columns(str(extra["orderBy"]))))[first : first + size]
+        if self.seen is not None:
+            page = list(page)
+            self.seen(caller, page)
         assert self.answer is not None
         return Response(
             {
@@ -191,7 +207,12 @@ class Trail(Action):
         return trail_shape(self.answer)
 
     def show(
-        self, result: QuerySet[Any], params: Mapping[str, Any], extra: Mapping[str, Any], url: str
+        self,
+        result: QuerySet[Any],
+        params: Mapping[str, Any],
+        extra: Mapping[str, Any],
+        url: str,
+        caller: Any,
     ) -> Response:
         size = _size(extra)
         rows = list(result[: size + 1])
@@ -205,7 +226,9 @@ class Trail(Action):
 class Lines(Action):
     """A page of log lines with the addresses of its neighbours."""
 
-    def show(self, result: Any, params: Mapping[str, Any], extra: Mapping[str, Any], url: str) -> Response:
+    def show(
+        self, result: Any, params: Mapping[str, Any], extra: Mapping[str, Any], url: str, caller: Any
+    ) -> Response:
         assert self.answer is not None
         first = result.lines[0].cursor if result.lines else params.get("after") or ""
         last = result.lines[-1].cursor if result.lines else params.get("after") or ""

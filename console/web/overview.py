@@ -15,6 +15,7 @@ from console.web.page import caller, page, wanted
 from console.web.service_words import person
 from services.models import Deployment
 from services.queries import list_services
+from services.seen import count_what_is_seen
 
 MOST_CLUSTERS = 24
 MOST_SERVICES = 8
@@ -48,7 +49,9 @@ def overview(request: HttpRequest) -> HttpResponseBase:
 
 
 def cluster_cards(me: Caller, clusters: list[Cluster]) -> list[dict[str, object]]:
-    """Each cluster with its desired, running and pending tasks and its capacity. Two queries more."""
+    """Each cluster with its desired, running and pending tasks and its capacity, as far as the caller sees them. Two
+    queries more; up to five for who sees a part."""
+    count_what_is_seen(me, clusters)
     desired = dict(
         list_services(me)
         .filter(cluster__in=clusters)

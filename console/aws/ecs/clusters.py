@@ -16,24 +16,31 @@ from clusters.queries import DEFAULT_CLUSTER, cluster_name
 from console.aws.ecs.common import Document, each, tags_of
 from console.aws.handlers import answers, listing, mechanical
 from services.models import Service, Task
+from services.seen import count_what_is_seen, services_seen, tasks_seen
 
 _REGISTERED = Q(instances__status__in=[ContainerInstance.Status.ACTIVE, ContainerInstance.Status.DRAINING])
 
 
-def shapes(rows: Sequence[Cluster], include: Iterable[str] = ()) -> list[Document]:
+def shapes(
+    rows: Sequence[Cluster], include: Iterable[str] = (), caller: Caller | None = None
+) -> list[Document]:
     counted = dict(
         Cluster.objects.filter(pk__in=[row.pk for row in rows])
         .annotate(registered=Count("instances", filter=_REGISTERED))
         .values_list("pk", "registered")
     )
-    return [_shape(row, counted.get(row.pk, 0), include) for row in rows]
+    # Who sees a part of the instances was told how many these are: services.seen.
+    return [
+        _shape(row, getattr(row, "registered_instances", counted.get(row.pk, 0)), include, caller)
+        for row in rows
+    ]
 
 
 def shape(row: Cluster) -> Document:
     return shapes([row], ["TAGS", "SETTINGS"])[0]
 
 
-def _shape(row: Cluster, registered: int, include: Iterable[str]) -> Document:
+def _shape(row: Cluster, registered: int, include: Iterable[str], caller: Caller | None) -> Document:
     found: Document = {
         "clusterArn": row.arn,
         "clusterName": row.name,
@@ -44,24 +51,24 @@ def _shape(row: Cluster, registered: int, include: Iterable[str]) -> Document:
         "activeServicesCount": row.active_services,
         **tags_of(row, include),
     }
-    if "STATISTICS" in include:
+    if "STATISTICS" in include and caller is not None:
         found["statistics"] = [
-            {"name": name, "value": str(value)} for name, value in _statistics(row).items()
+            {"name": name, "value": str(value)} for name, value in _statistics(row, caller).items()
         ]
     return found
 
 
-def _statistics(row: Cluster) -> dict[str, int]:
+def _statistics(row: Cluster, caller: Caller) -> dict[str, int]:
     """As AWS names them: tasks and services by launch type."""
     tasks = Counter(
         (launch, "running" if status == "RUNNING" else "pending")
-        for launch, status in Task.objects.filter(cluster=row)
+        for launch, status in tasks_seen(caller, Task.objects.filter(cluster=row))
         .exclude(status="STOPPED")
         .values_list("launch_type", "status")
     )
     services = Counter(
         (_launch(*launches), status)
-        for status, *launches in Service.objects.filter(cluster=row)
+        for status, *launches in services_seen(caller, Service.objects.filter(cluster=row))
         .exclude(status=Service.Status.INACTIVE)
         .values_list(
             "status",
@@ -102,4 +109,5 @@ def describe_clusters(
         member="clusters",
         most=100,
     )
-    return {"clusters": shapes(found, include), "failures": failures}
+    count_what_is_seen(caller, found)
+    return {"clusters": shapes(found, include, caller), "failures": failures}

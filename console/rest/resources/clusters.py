@@ -15,6 +15,7 @@ from console.rest.shapes.clusters import (
     SettingShape,
     SettingsShape,
 )
+from services.seen import count_what_is_seen
 
 _ACCOUNT = "Account settings"
 _CLUSTERS = "Clusters"
@@ -58,6 +59,7 @@ ENDPOINTS = [
             "list_clusters",
             ClusterShape,
             prepare=_counted,
+            seen=count_what_is_seen,
             filters={"name": Filter("name__icontains", "Part of its name.")},
             orders={
                 "name": ("name",),
@@ -77,10 +79,11 @@ ENDPOINTS = [
     Endpoint(
         "clusters/<str:cluster>",
         _CLUSTERS,
-        GET=Action("describe_cluster", ClusterShape),
+        GET=Action("describe_cluster", ClusterShape, seen=count_what_is_seen),
         PATCH=Action(
             "update_cluster",
             ClusterShape,
+            seen=count_what_is_seen,
             example={"configuration": {"executeCommandConfiguration": {"logging": "DEFAULT"}}},
         ),
         DELETE=Action("delete_cluster", ClusterShape),

@@ -476,3 +476,26 @@ def test_an_engine_that_does_not_answer_is_said_wherever_its_tasks_are_shown(
     overview, service = (client.get(page).content.decode() for page in pages)
     assert "connection refused" in overview and "<b>1 engine</b> does not answer." in overview
     assert "1 task is on an engine that does not answer" in service
+
+
+def test_the_numbers_of_a_cluster_do_not_tell_what_is_hidden(world: World, browser_of: PageClient) -> None:
+    """Who is held to one service sees its cluster, and counts in it what is seen: on pages, by REST, in statistics."""
+    mailer = factories.service(world.cluster, "mailer", desired_count=1)
+    running = factories.task(
+        factories.service_revision(mailer, factories.definition("mailer")), on=world.instances[0]
+    )
+    assert running.status == "RUNNING"
+    client = browser_of("nina")
+    held = Group.objects.create(name="held", scope=[mailer.arn])
+    held.policies.add(Group.objects.get(name="read-only").policies.get())
+    held.members.add(User.objects.get(username="nina"))
+    for page in ("/", "/clusters/", "/clusters/production/"):
+        text = re.sub(r"\s+", " ", client.get(page).content.decode())
+        assert "1</b> of 1" in text or "<b>1 tasks</b> running, 1 wanted" in text, page
+    assert '>Tasks <span class="n">1</span>' in text and '>Services <span class="n">1</span>' in text
+    rest = client.get("/api/v1/clusters/production").json()
+    assert (rest["activeServicesCount"], rest["runningTasksCount"], rest["pendingTasksCount"]) == (1, 1, 0)
+    assert rest["registeredContainerInstancesCount"] == 0
+    assert client.get("/api/v1/clusters").json()["items"][0]["runningTasksCount"] == 1
+    everything = browser_of("ana", "read-only").get("/api/v1/clusters/production").json()
+    assert everything["activeServicesCount"] == 2 and everything["runningTasksCount"] > 6
