@@ -35,6 +35,10 @@ class Cluster(models.Model):
 class Network(models.Model):
     """A cluster's network, with EC2-shaped ids that stay as long as the cluster does."""
 
+    class Driver(models.TextChoices):
+        BRIDGE = "bridge"
+        OVERLAY = "overlay"
+
     cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="networks")
     name = models.CharField(max_length=100, default="default")
     vpc_id = models.CharField(max_length=40, unique=True)
@@ -42,6 +46,10 @@ class Network(models.Model):
     security_group_id = models.CharField(max_length=40, unique=True)
     # The Docker network each engine carries for it; holds the installation, so two never share one.
     engine_name = models.CharField(max_length=120, unique=True)
+    # bridge: one network on each engine; overlay: one over all of them, which a Swarm carries.
+    driver = models.CharField(max_length=10, choices=Driver.choices, default=Driver.BRIDGE)
+    trouble = models.TextField(blank=True)  # what keeps the overlay from being whole, for people
+    checked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -50,6 +58,11 @@ class Network(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cluster} {self.name}"
+
+    @property
+    def docker_name(self) -> str:
+        """Of the Docker network that tasks join now."""
+        return f"{self.engine_name}-overlay" if self.driver == self.Driver.OVERLAY else self.engine_name
 
 
 class ContainerInstance(models.Model):
@@ -94,6 +107,8 @@ class ContainerInstance(models.Model):
     disk_free = models.PositiveBigIntegerField(null=True, blank=True)
     info = models.JSONField(default=dict, blank=True)  # EngineInfo as last read
     attributes = models.JSONField(default=dict, blank=True)  # name -> value
+    # As a node of the Swarm that carries the cluster's overlay: {in, role, why, node, joined}; empty without one.
+    overlay = models.JSONField(default=dict, blank=True)
     tags = models.JSONField(default=dict, blank=True)
 
     # imagePullBehavior and the like: what of the installation's settings this instance has otherwise.

@@ -10,6 +10,8 @@ from typing import Any
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # Whatever is due and was not woken. An entry that was not taken before the next is due is dropped.
     "sweep": {"task": "services.sweep", "schedule": 5.0, "options": {"expires": 10}},
+    # Overlay networks: who is in the swarm, who is to join or to leave.
+    "networks": {"task": "clusters.check_networks", "schedule": 30.0, "options": {"expires": 30}},
     "retention": {"task": "services.retention", "schedule": 900.0, "options": {"expires": 900}},
     # Instances that are to be cleaned up by now, or whose disk is nearly full.
     "clean-instances": {"task": "services.clean_instances", "schedule": 60.0, "options": {"expires": 60}},

@@ -12,7 +12,7 @@ from base.errors import ClientError, InvalidParameter, invalid
 from clusters.models import ContainerInstance
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
 from services import condition_keys, configuration
-from services.control.snapshot import demand, instances, memberships, required_attributes
+from services.control.snapshot import demand, instances, memberships, network_driver, required_attributes
 from services.control.transitions import ask_to_stop
 from services.definitions import special_needs
 from services.failures import MISSING, Failure
@@ -122,7 +122,7 @@ def _request(asked: Wish, constraints: Sequence[Mapping[str, Any]] = ()) -> Requ
     return Request(
         demand(document),
         distinct_instance=any(item["type"] == "distinctInstance" for item in constraints),
-        required_attributes=required_attributes(document),
+        required_attributes=required_attributes(document, network_driver(asked.cluster.pk)),
         constraints=memberships([*constraints, *document.get("placementConstraints", [])]),
         group=asked.fields["group"],
     )

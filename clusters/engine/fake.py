@@ -28,6 +28,7 @@ from .fake_client import operation
 from .fake_exec import FakeExec
 from .fake_host import FakeContainer
 from .fake_objects import FakeObjects
+from .fake_swarm import FakeSwarmCalls
 from .fake_world import FakeClock, SystemClock
 from .port import (
     LABEL_INSTALLATION,
@@ -45,7 +46,7 @@ from .translate_state import EVENT_ACTIONS, is_reference, split_reference
 _NAME = re.compile(r"^/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$")
 
 
-class FakeEngine(FakeObjects):
+class FakeEngine(FakeObjects, FakeSwarmCalls):
     """One installation's view of a FakeHost."""
 
     def advance(self, seconds: float) -> None:

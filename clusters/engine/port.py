@@ -213,6 +213,36 @@ class NetworkState:
 
 
 @dataclass(frozen=True, slots=True)
+class SwarmState:
+    """What one engine says of itself as a node of a Swarm. `managers`: addresses (host:port) of those it knows."""
+
+    state: str  # inactive | pending | active | error | locked
+    node_id: str = ""
+    address: str = ""
+    manager: bool = False
+    managers: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmNode:
+    """A node as a manager sees it. `ready`: it answers the managers."""
+
+    id: str
+    name: str
+    manager: bool
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmTokens:
+    """Whoever has one may join the swarm: never kept, never logged."""
+
+    worker: str = field(repr=False)
+    manager: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class EngineEvent:
     """One event about a container of this installation. `action`: start, die, oom, kill, destroy,
     health_status (then `health` is set)."""
@@ -404,6 +434,35 @@ class Engine(Protocol):
     def list_volumes(self) -> Sequence[str]: ...
 
     def remove_volume(self, name: str) -> None: ...
+
+    # Swarm, for networks between hosts ------------------------------------------------------
+    def swarm(self) -> SwarmState: ...
+
+    def swarm_init(self, address: str) -> None:
+        """Begin a swarm, reached by others at `address` ("": the engine chooses, where it has one address only)."""
+        ...
+
+    def swarm_tokens(self) -> SwarmTokens:
+        """On a manager, as all that follow but the last."""
+        ...
+
+    def swarm_join(self, managers: Sequence[str], token: str, address: str) -> None:
+        """Join as what the token says. EngineBusy where the managers do not answer in time."""
+        ...
+
+    def swarm_nodes(self) -> Sequence[SwarmNode]: ...
+
+    def swarm_set_role(self, node_id: str, role: str) -> None:
+        """`role`: worker | manager."""
+        ...
+
+    def swarm_remove_node(self, node_id: str) -> None:
+        """Forget a node that does not answer any more."""
+        ...
+
+    def swarm_leave(self) -> None:
+        """Leave it, whatever that means for the others. In none is success."""
+        ...
 
     # streams --------------------------------------------------------------------------------
     def events(self, since: datetime | None = None) -> Iterator[EngineEvent]:

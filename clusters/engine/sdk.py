@@ -21,12 +21,13 @@ from .refusals import container_refusal
 from .sdk_containers import ContainerCalls, OwnedIds, label_filter
 from .sdk_images import ImageCalls
 from .sdk_networks import NetworkCalls
+from .sdk_swarm import SwarmCalls
 from .translate_spec import MIB
 from .translate_state import EVENT_ACTIONS, container_stats, engine_event, engine_info, to_engine_time
 from .transport import Stream, Transport, segment
 
 
-class SdkEngine(ContainerCalls, ImageCalls, NetworkCalls):
+class SdkEngine(ContainerCalls, ImageCalls, NetworkCalls, SwarmCalls):
     """One Docker Engine on behalf of one installation. See `port.Engine` for the contract."""
 
     def __init__(self, transport: Transport, installation: str) -> None:

@@ -41,6 +41,7 @@ PARAMETERS: dict[str, str] = {
     "desired_status": "RUNNING: tasks that are to run; STOPPED: those that ended or are to; ALL.",
     "display_name": "The name people read.",
     "document": "The document, in AWS's form.",
+    "driver": "bridge or overlay.",
     "duration_seconds": "How long it lasts.",
     "email": "An e-mail address.",
     "enable_ecs_managed_tags": "Tag the tasks with `aws:ecs:clusterName`.",

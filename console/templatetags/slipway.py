@@ -377,6 +377,12 @@ def to_state(status: str) -> dict[str, str]:
 
 
 @register.simple_tag
+def to_driver(driver: str) -> dict[str, str]:
+    """What a button posts to let `driver` carry a network."""
+    return {"driver": driver}
+
+
+@register.simple_tag
 def service_cli(cluster: str) -> str:
     """The command that creates a first service, for empty lists."""
     return f"aws ecs create-service --cluster {cluster} --service-name web --task-definition web --desired-count 2"

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from base import here
 from base.errors import AccessDenied, OperationError
 from clusters.models import CapacityProvider, Cluster, ContainerInstance
+from clusters.network_operations import update_cluster_network
 from clusters.operations import create_cluster, delete_cluster
 from clusters.queries import describe_cluster, list_clusters, list_container_instances
 from console.web import changes, hosts, links, service_rows, task_rows
@@ -78,6 +79,9 @@ def create(request: HttpRequest) -> HttpResponseBase:
     return render(request, "web/cluster_new.html", context, status=400 if form.errors else 200)
 
 
+MOST_MEMBERS = 200
+
+
 @page
 def cluster(request: HttpRequest, cluster: str) -> HttpResponseBase:
     me = caller(request)
@@ -111,6 +115,24 @@ def delete(request: HttpRequest, cluster: str) -> HttpResponseBase:
         _("Cluster %(name)s was deleted.") % {"name": cluster},
         done=links.to("clusters"),
         failed=links.cluster(cluster),
+    )
+
+
+@require_POST
+@page
+def set_network(request: HttpRequest, cluster: str) -> HttpResponseBase:
+    back = f"{links.cluster(cluster)}?tab=configuration"
+    driver = request.POST.get("driver", "")
+    said = {
+        "overlay": _("The engines are joining one network. New tasks use it as soon as their engine is in."),
+        "bridge": _("New tasks use a network of their engine's own."),
+    }.get(driver, "")
+    return attempt(
+        request,
+        lambda: update_cluster_network(caller(request), cluster=cluster, driver=driver),
+        said,
+        done=back,
+        failed=back,
     )
 
 
@@ -191,6 +213,21 @@ def _changes(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
     return {"changes": changes.entries(rows[:MOST_EVENTS])}
 
 
+def _members(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
+    """Who is in the overlay and who is not, those with a trouble first."""
+    rows = list(
+        list_container_instances(caller(request), cluster=cluster.name).order_by("name", "id")[:MOST_MEMBERS]
+    )
+    rows.sort(key=lambda row: bool(row.overlay.get("in")))
+    inside = sum(1 for row in rows if row.overlay.get("in"))
+    return {
+        "rows": [(row, row.overlay, links.instance(cluster.name, row.pk)) for row in rows],
+        "inside": inside,
+        "total": len(rows),
+        "whole": inside == len(rows),
+    }
+
+
 def _configuration(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
     room = list_container_instances(caller(request), cluster=cluster.name).filter(
         status=ContainerInstance.Status.ACTIVE, connected=True
@@ -203,6 +240,8 @@ def _configuration(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
     )
     return {
         "networks": cluster.networks.all(),
+        "members": _members(request, cluster),
+        "may_network": may(request, "slipway:UpdateClusterNetwork", cluster.arn),
         "providers": CapacityProvider.objects.order_by("name"),
         "sums": sums,
     }

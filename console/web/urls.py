@@ -37,6 +37,7 @@ urlpatterns: list[URLPattern] = [
     path("clusters/", clusters.clusters, name="clusters"),
     path("create-cluster/", clusters.create, name="cluster-new"),
     path("clusters/<str:cluster>/", clusters.cluster, name="cluster"),
+    path("clusters/<str:cluster>/network/", clusters.set_network, name="cluster-network"),
     path("clusters/<str:cluster>/delete/", clusters.delete, name="cluster-delete"),
     path("services/", service_list.services, name="services"),
     path("tasks/", task_list.tasks, name="tasks"),

@@ -153,6 +153,8 @@ def start_pause(task: Task, engine: Engine, seen: Seen) -> None:
 def _ensure_network(task: Task, engine: Engine) -> None:
     assert task.instance is not None
     name = specs.network_name(task)
+    if specs.on_overlay(task):
+        return  # made on a manager of the swarm (clusters.overlay); an engine sees it when a container joins
     if (task.instance.url, name) in _known_networks:
         return
     labels = {LABEL_INSTALLATION: installation_id(), LABEL_ROLE: "network"}

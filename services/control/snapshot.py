@@ -13,7 +13,7 @@ from django.db.models import Count, Max
 
 from base import clock
 from clusters.cql import Query, QueryError, compile_query, nothing
-from clusters.models import ContainerInstance, HostPort
+from clusters.models import ContainerInstance, HostPort, Network
 from services import events
 from services.control.driver import checks_health
 from services.models import Deployment, Service, ServiceRevision, Task
@@ -167,10 +167,12 @@ def _revisions(service: Service, tasks: Iterable[model.Task]) -> dict[str, model
     rows = ServiceRevision.objects.filter(pk__in=[key for key in wanted if key]).select_related(
         "task_definition__family"
     )
-    return {row.pk: revision(row) for row in rows}
+    driver = network_driver(service.cluster_id)
+    return {row.pk: revision(row, driver) for row in rows}
 
 
-def revision(row: ServiceRevision) -> model.Revision:
+def revision(row: ServiceRevision, driver: str) -> model.Revision:
+    """`driver`: of the cluster's network."""
     definition = row.task_definition
     constraints = row.configuration.get("placementConstraints", [])
     own = definition.document.get("placementConstraints", [])
@@ -184,7 +186,7 @@ def revision(row: ServiceRevision) -> model.Revision:
             for item in row.configuration.get("placementStrategy", [])
         ),
         distinct_instance=any(item["type"] == "distinctInstance" for item in constraints),
-        required_attributes=required_attributes(definition.document),
+        required_attributes=required_attributes(definition.document, driver),
         constraints=memberships([*constraints, *own]),
     )
 
@@ -207,9 +209,22 @@ def demand(document: dict) -> model.Demand:
     return model.Demand(cpu=need.cpu, memory=need.memory, ports=frozenset(need.fixed_ports))
 
 
-def required_attributes(document: dict) -> dict[str, str]:
+OVERLAY = "slipway.network"  # attribute of instances that are in their cluster's overlay
+
+
+def required_attributes(document: dict, driver: str) -> dict[str, str]:
+    """What an instance must have for it. `driver`: of the cluster's network; an overlay has no use for an instance that
+    is not in it."""
     architecture = document.get("runtimePlatform", {}).get("cpuArchitecture")
-    return {"ecs.cpu-architecture": architecture.lower()} if architecture else {}
+    required = {"ecs.cpu-architecture": architecture.lower()} if architecture else {}
+    if driver == Network.Driver.OVERLAY and document.get("networkMode") == "awsvpc":
+        required[OVERLAY] = "overlay"
+    return required
+
+
+def network_driver(cluster_id: int) -> str:
+    drivers = Network.objects.filter(cluster=cluster_id).order_by("id").values_list("driver", flat=True)
+    return drivers.first() or Network.Driver.BRIDGE
 
 
 def _failures(
@@ -262,7 +277,7 @@ def instances(cluster_id: int, queries: Iterable[model.Query] = ()) -> tuple[mod
             cpu_reserved=row.cpu_reserved,
             memory_reserved=row.memory_reserved,
             ports=frozenset(ports[row.pk]),
-            attributes=row.attributes,
+            attributes=row.attributes | ({OVERLAY: "overlay"} if row.overlay.get("in") else {}),
             agent_version=row.agent_version,
             ec2_instance_id=row.ec2_instance_id,
             registered_at=row.registered_at,

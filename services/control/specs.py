@@ -8,6 +8,7 @@ from typing import Any
 from base.installation import installation_id
 from clusters.engine import port
 from clusters.engine.port import ContainerSpec, Device, HealthCheck, Mount, PortBinding, Ulimit
+from clusters.models import Network
 from services.models import Task
 
 Document = Mapping[str, Any]
@@ -38,10 +39,18 @@ def pause_name(task: Task) -> str:
     return container_name(task, "~pause").replace("~", "_")
 
 
-def network_name(task: Task) -> str:
+def _network(task: Task) -> Network:
     network = task.cluster.networks.order_by("id").first()
     assert network is not None
-    return network.engine_name
+    return network
+
+
+def network_name(task: Task) -> str:
+    return _network(task).docker_name
+
+
+def on_overlay(task: Task) -> bool:
+    return _network(task).driver == Network.Driver.OVERLAY
 
 
 def task_size(document: Document) -> tuple[int | None, int | None]:
@@ -81,6 +90,8 @@ def pause_spec(task: Task, image: str) -> ContainerSpec:
         labels=task_labels(task)
         | {port.LABEL_ROLE: "pause", port.LABEL_CONTAINER_NAME: "~internal~ecs~pause"},
         network_mode=network_name(task) if awsvpc else "none",
+        # Other tasks find it by its id; a bare name is what an overlay's name server knows on every host.
+        network_aliases=(task.id,) if awsvpc else (),
         cpu_limit=cpu if joint else None,
         memory_limit=memory if joint else None,
         log_driver="none",

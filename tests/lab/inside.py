@@ -29,6 +29,7 @@ from access.registry import system_caller
 from base.errors import OperationError
 from base.installation import installation_id
 from base.models import Lease
+from clusters import network_operations
 from clusters import operations as clusters
 from clusters.models import Cluster, ContainerInstance, HostPort
 from services import definitions, operations, task_operations
@@ -111,6 +112,11 @@ def deregister_instance(**given: Any) -> None:
 
 
 @call
+def update_cluster_network(**given: Any) -> None:
+    network_operations.update_cluster_network(CALLER, **given)
+
+
+@call
 def only_instance(url: str, name: str = "lab") -> str:
     """Register this engine in the cluster `default` and take every other one out of it."""
     for row in ContainerInstance.objects.exclude(status="INACTIVE").exclude(url=url):
@@ -167,6 +173,7 @@ def instances() -> list[dict[str, Any]]:
             "running_tasks",
             "pending_tasks",
             "info",
+            "overlay",
         )
         for row in ContainerInstance.objects.order_by("registered_at")
     ]

@@ -10,6 +10,7 @@ from console.rest.actions import Action, Endpoint, Filter, Listing
 from console.rest.shapes.clusters import (
     AttributesShape,
     CleaningShape,
+    ClusterNetworkShape,
     ClusterShape,
     ContainerInstanceShape,
     SettingShape,
@@ -101,6 +102,16 @@ ENDPOINTS = [
             "delete_attributes",
             AttributesShape,
             example={"attributes": [{name: _ATTRIBUTE[name] for name in ("name", "targetId")}]},
+        ),
+    ),
+    Endpoint(
+        "clusters/<str:cluster>/network",
+        _CLUSTERS,
+        PATCH=Action(
+            "update_cluster_network",
+            ClusterNetworkShape,
+            words={"driver": ("bridge", "overlay")},
+            example={"driver": "overlay"},
         ),
     ),
     Endpoint("container-instances", _INSTANCES, GET=_instances("listContainerInstances")),

@@ -34,6 +34,21 @@ class ClusterShape(Shape):
         return row.instances.exclude(status=ContainerInstance.Status.INACTIVE).count()
 
 
+class ClusterNetworkShape(Shape):
+    name = Text()
+    clusterArn = Text("cluster.arn")
+    vpcId = Text("vpc_id")
+    subnetId = Text("subnet_id")
+    securityGroupId = Text("security_group_id")
+    driver = Text(help_text="bridge: one on each engine. overlay: one over all of them.")
+    dockerName = Text("docker_name", help_text="Of the Docker network that tasks join.")
+    trouble = Text(help_text="What keeps an overlay from being whole.")
+    checkedAt = Moment("checked_at")
+
+    class Meta:
+        ref_name = "ClusterNetwork"
+
+
 class ContainerInstanceShape(Shape):
     containerInstanceArn = Text("arn")
     containerInstanceId = Text("id")
@@ -66,6 +81,7 @@ class ContainerInstanceShape(Shape):
         "joint_limits", help_text="Whether a task's limits hold over all its containers together."
     )
     settings = serializers.SerializerMethodField()
+    overlay = Free(help_text="As a node of the swarm that carries the cluster's overlay; empty without one.")
     attributes = Tags()
     tags = Tags()
 

@@ -41,6 +41,7 @@ JOBS: dict[str, Callable[..., Any]] = {
     "services.clean_instance": service_jobs.clean_instance,
     "services.collect_logs": service_jobs.collect_logs,
     "clusters.probe_instance": cluster_jobs.probe_instance,
+    "clusters.check_network": cluster_jobs.check_network,
     "base.deliver_facts": outbox.deliver,
 }
 
