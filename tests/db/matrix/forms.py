@@ -59,6 +59,7 @@ FORMS = (
     ),
     Form("cluster-new", ("create_cluster",), data={"cluster_name": "matrix"}),
     Form("cluster-delete", ("delete_cluster",), {"cluster": "empty"}),
+    Form("cluster-network", ("update_cluster_network",), {"cluster": "production"}, {"driver": "overlay"}),
     Form(
         "instance-register",
         ("register_container_instance",),

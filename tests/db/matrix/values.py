@@ -30,6 +30,7 @@ _VALUES: dict[str, Any] = {
     "current_password": "correct horse battery",
     "desired_count": 5,
     "document": POLICY,
+    "driver": "overlay",
     "group": "team",
     "host": "localhost",
     "interactive": True,

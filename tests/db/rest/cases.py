@@ -119,6 +119,7 @@ WRITES = [
         "configuration.executeCommandConfiguration.logging",
     ),
     Case("DELETE", "clusters/empty", 200),
+    Case("PATCH", "clusters/production/network", 200, {"driver": "overlay"}, {"driver": "macvlan"}, "driver"),
     Case(
         "POST",
         "clusters/empty/container-instances",
