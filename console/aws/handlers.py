@@ -11,6 +11,7 @@ an operation of the registry: each member whose Python name is a parameter of th
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +22,7 @@ from botocore import xform_name
 from access import registry
 from access.caller import Caller
 from base import tags as tag_rules
+from base.errors import invalid, invalid_fields
 from console.aws.models import Operation
 from console.aws.paging import page
 
@@ -110,6 +112,9 @@ def mechanical(
 
 def tags_to_dict(items: Any) -> dict[str, str]:
     """Tags in either of the two spellings that AWS's services have."""
+    for number, item in enumerate(items, 1):
+        if not item.get("key", item.get("Key")):
+            raise invalid(f"tags.{number}.key", "Member must not be null")
     return tag_rules.from_list({name.lower(): value for name, value in item.items()} for item in items)
 
 
@@ -147,7 +152,15 @@ class _Mechanical:
         for name, value in self.default.items():
             if name not in given:
                 given[name] = value(caller) if callable(value) else value
+        required = {one.name for one in registry.get(self.call).parameters if one.default is one.empty}
+        if missing := required - given.keys():
+            raise invalid_fields(dict.fromkeys(map(self.member_of, missing), "Member must not be null"))
         return registry.call(self.call, caller, **given)
+
+    def member_of(self, parameter: str) -> str:
+        """AWS's name of a parameter."""
+        renamed = {ours: theirs for theirs, ours in self.names.items()}
+        return renamed.get(parameter) or re.sub(r"_(\w)", lambda found: found[1].upper(), parameter)
 
     def __call__(self, caller: Caller, params: dict[str, Any]) -> Mapping[str, Any] | None:
         return self.render(self.ask(caller, params))

@@ -135,7 +135,8 @@ def docker_inspect(engine_url: str, runtime_id: str) -> dict[str, Any]:
     return dict(json.loads(done.stdout)[0])
 
 
-@pytest.mark.parametrize("kind", [Boto, Cli], ids=["boto3", "cli"])
+# The CLI's own waiters look every six and fifteen seconds.
+@pytest.mark.parametrize("kind", [Boto, pytest.param(Cli, marks=pytest.mark.slow)], ids=["boto3", "cli"])
 def test_a_service_lives_and_ends(
     site: Site, engine_url: str, tmp_path: Path, kind: type[Boto] | type[Cli]
 ) -> None:
