@@ -6,9 +6,11 @@ from __future__ import annotations
 from console.aws import sts  # noqa: F401
 from console.aws.ecs import (  # noqa: F401
     agents,
+    attributes,
     clusters,
     definitions,
     deployments,
+    execute,
     instances,
     protection,
     services,

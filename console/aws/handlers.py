@@ -41,13 +41,15 @@ NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True)
 class Handler:
-    """`taken`: the members that have their effect, by the model. `calls`: the registry's operations behind it."""
+    """`taken`: the members that have their effect, by the model. `calls`: the registry's operations behind it.
+    `refuses`: the error it always answers, because it makes no sense here."""
 
     service: str
     operation: str
     run: Callable[[Caller, dict[str, Any]], Mapping[str, Any] | None] = field(repr=False)
     taken: Callable[[Operation], frozenset[str]] = field(repr=False)
     calls: tuple[str, ...] = ()
+    refuses: str = ""
 
     def refused(self, operation: Operation, given: Mapping[str, Any]) -> list[str]:
         """The members given that have no effect here and are not asking for nothing."""
@@ -68,7 +70,7 @@ def handler(service: str, operation: str) -> Handler | None:
     return _handlers.get((service, operation))
 
 
-def answers(service: str, operation: str, *calls: str) -> Callable[[Run], Run]:
+def answers(service: str, operation: str, *calls: str, refuses: str = "") -> Callable[[Run], Run]:
     """Register a function as what answers an operation. `calls`: the registry's operations it calls, by name."""
 
     def register(function: Run) -> Run:
@@ -84,7 +86,7 @@ def answers(service: str, operation: str, *calls: str) -> Callable[[Run], Run]:
                 caller, **{name: value for name, value in params.items() if every or name in named}
             )
 
-        _handlers[service, operation] = Handler(service, operation, run, taken, calls)
+        _handlers[service, operation] = Handler(service, operation, run, taken, calls, refuses)
         return function
 
     return register

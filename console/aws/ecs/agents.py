@@ -17,7 +17,7 @@ from services.lookup import find_deployment
 _PULLED = "Slipway asks the engines itself: no agent reports to it."
 
 
-@answers("ecs", "ContinueServiceDeployment")
+@answers("ecs", "ContinueServiceDeployment", refuses="InvalidParameterException")
 def continue_service_deployment(
     caller: Caller, *, serviceDeploymentArn: str, hookId: str, action: str = "CONTINUE"
 ) -> Document:
@@ -26,7 +26,7 @@ def continue_service_deployment(
     raise invalid("hookId", f"deployment {row.pk} has no lifecycle hook {hookId[:80]} that waits")
 
 
-@answers("ecs", "ListServicesByNamespace")
+@answers("ecs", "ListServicesByNamespace", refuses="NamespaceNotFoundException")
 def list_services_by_namespace(
     caller: Caller, *, namespace: str, nextToken: str = "", maxResults: int = 10
 ) -> Document:
@@ -37,7 +37,7 @@ def list_services_by_namespace(
     )
 
 
-@answers("ecs", "UpdateContainerAgent")
+@answers("ecs", "UpdateContainerAgent", refuses="NoUpdateAvailableException")
 def update_container_agent(
     caller: Caller, *, containerInstance: str, cluster: str = DEFAULT_CLUSTER
 ) -> Document:
@@ -49,7 +49,7 @@ def update_container_agent(
     )
 
 
-@answers("ecs", "RegisterContainerInstance")
+@answers("ecs", "RegisterContainerInstance", refuses="ClientException")
 def register_container_instance(
     caller: Caller, *, cluster: str = DEFAULT_CLUSTER, **members: Any
 ) -> Document:
@@ -66,19 +66,19 @@ def _refuse_report(caller: Caller, action: str, cluster: str) -> Document:
     raise ClientError(f"{action} is what ECS's agent reports with. {_PULLED}")
 
 
-@answers("ecs", "SubmitTaskStateChange")
+@answers("ecs", "SubmitTaskStateChange", refuses="ClientException")
 def submit_task_state_change(caller: Caller, *, cluster: str = DEFAULT_CLUSTER, **members: Any) -> Document:
     return _refuse_report(caller, "SubmitTaskStateChange", cluster)
 
 
-@answers("ecs", "SubmitContainerStateChange")
+@answers("ecs", "SubmitContainerStateChange", refuses="ClientException")
 def submit_container_state_change(
     caller: Caller, *, cluster: str = DEFAULT_CLUSTER, **members: Any
 ) -> Document:
     return _refuse_report(caller, "SubmitContainerStateChange", cluster)
 
 
-@answers("ecs", "SubmitAttachmentStateChanges")
+@answers("ecs", "SubmitAttachmentStateChanges", refuses="ClientException")
 def submit_attachment_state_changes(
     caller: Caller, *, attachments: Sequence[Document], cluster: str = DEFAULT_CLUSTER
 ) -> Document:

@@ -37,7 +37,7 @@ def shapes(
 
 
 def shape(row: Cluster) -> Document:
-    return shapes([row], ["TAGS", "SETTINGS"])[0]
+    return shapes([row], ["TAGS", "SETTINGS", "CONFIGURATIONS"])[0]
 
 
 def _shape(row: Cluster, registered: int, include: Iterable[str], caller: Caller | None) -> Document:
@@ -51,6 +51,10 @@ def _shape(row: Cluster, registered: int, include: Iterable[str], caller: Caller
         "activeServicesCount": row.active_services,
         **tags_of(row, include),
     }
+    if "SETTINGS" in include:
+        found["settings"] = [{"name": "containerInsights", "value": "disabled"}]
+    if "CONFIGURATIONS" in include and row.configuration:
+        found["configuration"] = row.configuration
     if "STATISTICS" in include and caller is not None:
         found["statistics"] = [
             {"name": name, "value": str(value)} for name, value in _statistics(row, caller).items()
@@ -95,6 +99,7 @@ def _one(row: Cluster) -> Document:
 
 mechanical("ecs", "CreateCluster", _one)
 mechanical("ecs", "DeleteCluster", _one)
+mechanical("ecs", "UpdateCluster", _one)
 listing("ecs", "ListClusters", "clusterArns", order=["name"], item=lambda row: row.arn)
 
 

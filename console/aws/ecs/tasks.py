@@ -88,7 +88,7 @@ def _container(one: TaskContainer, task: Task) -> Document:
     )
     interfaces = [{"attachmentId": _attachment_id(task), "privateIpv4Address": task.address}]
     return {
-        "containerArn": container_arn(one, task),
+        "containerArn": container_arn(one, task) if one.runtime_id else None,
         "taskArn": task.arn,
         "name": one.name,
         "image": one.image,
@@ -109,8 +109,8 @@ def _container(one: TaskContainer, task: Task) -> Document:
 
 
 def container_arn(one: TaskContainer, task: Task) -> str:
-    """Made from the task and the container's name, so that it is there before the container is."""
-    return here.container_arn(task.cluster.name, task.pk, str(uuid.uuid5(_FACTS, f"{task.arn}/{one.name}")))
+    """As ExecuteCommand answers it too."""
+    return here.container_arn(task.cluster.name, task.pk, one.runtime_id[:32])
 
 
 def _run(result: RunResult) -> Document:

@@ -61,3 +61,10 @@ def test_the_readmes_commands_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"`?make ([a-z-]+)", (ROOT / "README.md").read_text())):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_what_works_of_awss_apis_is_documented() -> None:
+    from console.aws.compatibility import page
+
+    told = (ROOT / "docs" / "aws-compatibility.md").read_text()
+    assert told == page(), "run: python manage.py aws_compatibility > docs/aws-compatibility.md"
