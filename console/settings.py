@@ -13,6 +13,7 @@ import environ
 
 from console.conf import database, keys, logs
 from console.conf.home import BASE_DIR, Home
+from console.conf.words import one_of
 
 env = environ.Env()
 
@@ -276,11 +277,15 @@ SLIPWAY_THROTTLE_CAP: float = env.float("SLIPWAY_THROTTLE_CAP", default=900.0)
 SLIPWAY_PLACEMENT_RETRY: float = env.float("SLIPWAY_PLACEMENT_RETRY", default=15.0)
 # An instance whose engine has not answered for so long is lost: its services' tasks are replaced elsewhere. 0: never.
 SLIPWAY_INSTANCE_LOST_SECONDS: float = env.float("SLIPWAY_INSTANCE_LOST_SECONDS", default=120.0)
-# When images are pulled that an instance has already: clusters/pull_behavior.py.
+# When images are pulled that an instance has already: clusters/instance_settings.py.
 SLIPWAY_IMAGE_PULL_BEHAVIOR: str = env.str("SLIPWAY_IMAGE_PULL_BEHAVIOR", default="default")
+one_of(
+    "SLIPWAY_IMAGE_PULL_BEHAVIOR", SLIPWAY_IMAGE_PULL_BEHAVIOR, "default", "always", "once", "prefer-cached"
+)
 # Cleaning up, as the ECS agent does: services/control/cleaning.py.
 SLIPWAY_CLEANUP_MINUTES: float = env.float("SLIPWAY_CLEANUP_MINUTES", default=30.0)  # 0: only when asked to
 SLIPWAY_IMAGE_CLEANUP: str = env.str("SLIPWAY_IMAGE_CLEANUP", default="enabled")
+one_of("SLIPWAY_IMAGE_CLEANUP", SLIPWAY_IMAGE_CLEANUP, "enabled", "disabled")
 SLIPWAY_IMAGE_MINIMUM_AGE_MINUTES: float = env.float("SLIPWAY_IMAGE_MINIMUM_AGE_MINUTES", default=60.0)
 SLIPWAY_IMAGES_PER_CLEANUP: int = env.int("SLIPWAY_IMAGES_PER_CLEANUP", default=5)
 # Percent of the engine's disk from which it is cleaned at once, and of all that may go.

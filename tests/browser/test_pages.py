@@ -14,7 +14,8 @@ from tests.browser.test_live import listening, publish
 SCENE = """
 from access.models import Group, User
 from access.identities.setup import ensure_ready_made
-from clusters.models import ContainerInstance
+from clusters.models import ContainerInstance, InstanceCleaning
+from django.utils import timezone
 from services.models import Service
 from access.registry import system_caller
 from tests import factories
@@ -41,7 +42,16 @@ if not Secret.objects.exists():
         "Action": "secretsmanager:GetSecretValue", "Resource": "*"}]})
     rotate_secret(us, secret_id="shop/db", rotation_hook="http://127.0.0.1:9/", rotate_immediately=False)
     put_parameter(us, name="/shop/level", type="String", value="info")
-print(ContainerInstance.objects.order_by("name").first().pk)
+first = ContainerInstance.objects.order_by("name").first()
+found = [("image", "registry.example/shop/web:v11", 48_211_000, "remove", "unused"),
+    ("image", "9b1f0c62d4aa", 201_000_000, "failed", "not removed: conflict: image is being used by container"),
+    ("volume", "slipway-0f3c1a3f54a14cb8bd7a4a2a5b7f2f11-scratch", None, "removed", "its task 0f3c1a3f has ended"),
+    ("image", "registry.example/shop/web:v12", 48_300_000, "keep", "service web can roll back to its revision 12"),
+    ("network", "slipway-production", None, "keep", "cluster production uses it")]
+items = [dict(zip(("kind", "name", "size", "verdict", "reason"), one)) for one in found]
+InstanceCleaning.objects.update_or_create(pk=first.pk, defaults={
+    "items": items, "looked_at": timezone.now(), "cleaned_at": timezone.now(), "others": 7, "freed": 48_211_000})
+print(first.pk)
 """
 PAGES = (
     "/",

@@ -8,10 +8,13 @@ import logging
 import pytest
 
 from access.models import AuditRecord
+from services.control import reconcile
+from services.models import Deployment, Service, Task
+from services.operations import create_service
 from tests.lab.images import IMAGES
 from tests.lab.registry import PASSWORD, USER, LabRegistry
 from tests.lab.secrets import held, may, parameter, role, secret
-from tests.lab.tasks import TaskLab
+from tests.lab.tasks import CALLER, TaskLab
 
 VALUE = "kaleidoscope-7731"
 
@@ -92,5 +95,35 @@ def test_a_private_registry_is_asked_with_the_login_of_a_secret(
         right = definition(repositoryCredentials={"credentialsParameter": "registry/login"})
         task = lab.until(lab.start(right), "RUNNING")
         assert lab.inspect(task, "web")["Config"]["Image"].startswith(registry.host)
+        lab.stop(task)
+    assert PASSWORD not in held() and PASSWORD not in everything_logged.text
+
+
+def test_a_deployment_pins_and_runs_an_image_of_a_private_registry(
+    lab: TaskLab, everything_logged: pytest.LogCaptureFixture
+) -> None:
+    """As the execution role, once for the pin and once for each pull; without the login it says what it waits for."""
+    role("puller", may("secretsmanager:GetSecretValue"))
+    secret("registry/login", json.dumps({"username": USER, "password": PASSWORD}))
+    with LabRegistry(closed=True) as registry:
+        reference = registry.publish(IMAGES["idle"], "private/shop", "1")
+        bare = lab.register(web(image=reference), family="bare", executionRoleArn="puller")
+        login = {"credentialsParameter": "registry/login"}
+        full = lab.register(
+            web(image=reference, repositoryCredentials=login), family="full", executionRoleArn="puller"
+        )
+        for name, definition in (("bare", bare), ("full", full)):
+            create_service(CALLER, service_name=name, task_definition=definition, desired_count=1)
+            reconcile.resolve_images(Deployment.objects.get(service__name=name).pk)
+        refused, deployed = (Deployment.objects.get(service__name=name) for name in ("bare", "full"))
+        assert "no basic auth credentials" in refused.image_error
+        assert refused.target.images == {}
+        pin = deployed.target.images["web"]["pin"]
+        assert pin.startswith(f"{registry.host}/private/shop@sha256:")
+        service = Service.objects.get(name="full")
+        reconcile.reconcile(service.pk)
+        task = lab.until(Task.objects.get(service=service).pk, "RUNNING")
+        assert lab.inspect(task, "web")["Config"]["Image"] == pin
+        Service.objects.filter(pk=service.pk).update(desired_count=0)
         lab.stop(task)
     assert PASSWORD not in held() and PASSWORD not in everything_logged.text

@@ -10,6 +10,7 @@ import pytest
 
 from console.conf import database, logs
 from console.conf.engine_probe import probe
+from console.conf.words import one_of
 
 FILE = Path("/somewhere/slipway.sqlite3")
 
@@ -33,6 +34,14 @@ def test_a_unix_socket_in_the_url_is_kept() -> None:
     config = database.configure("postgres://postgres@/slipway?host=/run/pg", FILE, pool_size=0)
     assert config["OPTIONS"]["host"] == "/run/pg"
     assert "pool" not in config["OPTIONS"]
+
+
+def test_a_setting_of_a_few_words_takes_no_other_and_names_itself() -> None:
+    one_of("SLIPWAY_IMAGE_CLEANUP", "enabled", "enabled", "disabled")
+    with pytest.raises(
+        environ.ImproperlyConfigured, match="SLIPWAY_IMAGE_CLEANUP=off: must be one of enabled"
+    ):
+        one_of("SLIPWAY_IMAGE_CLEANUP", "off", "enabled", "disabled")
 
 
 def test_another_database_is_refused_by_name() -> None:
