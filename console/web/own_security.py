@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from access.caller import Caller
 from access.identities import tokens
+from access.identities.keys import list_access_keys
 from access.models import User
 from access.operations import change_password
 from access.signon import mfa, oidc, passkeys, sessions, signin
@@ -249,6 +250,7 @@ def _show(request: HttpRequest, **given: Any) -> HttpResponse:
             for row in sessions.list_sessions(me, username=username)
         ],
         "tokens": tokens.list_tokens(me, username=username),
+        "keys": list_access_keys(me, username=username),
         "provider": provider.name if provider is not None else "",
         "connected": provider is not None
         and OidcIdentity.objects.filter(user=user, issuer=provider.issuer).exists(),

@@ -452,3 +452,12 @@ def test_passkeys_are_offered_where_browsers_have_them(client: Client, settings:
     assert offered == {"127.0.0.1:8000": False, "localhost:8000": True, "slipway.example.com": False}
     secure = client.get("/sign-in/", headers={"host": "slipway.example.com"}, secure=True)
     assert "Use a passkey" in secure.content.decode()
+
+
+def test_one_s_own_access_keys_stand_under_my_security(reader: Any) -> None:
+    person = reader()
+    assert "With a key the AWS CLI" in person.text("/account/security/")
+    issued = call("create_access_key", system_caller("test"), username=person.user.username)
+    text = person.text("/account/security/")
+    assert issued.key.key_id in text and f'href="/access/users/{person.user.username}/#keys"' in text
+    assert issued.secret not in text
