@@ -6,6 +6,7 @@ Called by: the command `celery beat`, through the setting `beat_scheduler`.
 from __future__ import annotations
 
 import logging
+import socket
 from datetime import timedelta
 from typing import Any
 
@@ -20,12 +21,18 @@ _AHEAD = (
 )
 
 
+def own_file(name: str) -> str:
+    """Where this host's beat keeps when it last sent what."""
+    return f"{name}-{socket.gethostname()}"
+
+
 class LeasedScheduler(PersistentScheduler):
     """Sends an entry only where no other beat sent it in this interval."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, schedule_filename: str, **kwargs: Any) -> None:
         self.owner = leases.new_owner()
-        super().__init__(*args, **kwargs)
+        # Several containers may share a home; each has its own file.
+        super().__init__(*args, schedule_filename=own_file(schedule_filename), **kwargs)
 
     def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
         if self._is_ours(entry):

@@ -21,6 +21,7 @@ from clusters.upkeep import (
 )
 from console.web import links
 from console.web.page import attempt, caller, may, page
+from services.control.cleaning import is_pressed
 
 _BEHAVIORS: dict[str, str | Promise] = {
     instance_settings.DEFAULT: gettext_lazy("pull; where that fails, run what is there"),
@@ -67,6 +68,7 @@ def cards(request: HttpRequest, instance: ContainerInstance) -> dict[str, Any]:
         "going": sum(1 for item in items if item["verdict"] == "remove"),
         "going_bytes": sum(item["size"] or 0 for item in items if item["verdict"] == "remove"),
         "removed": sum(1 for item in items if item["verdict"] == "removed"),
+        "disk_is_full": is_pressed(instance),
         "cleaning_busy": found is not None and (found.asked_to_clean or found.lease_until is not None),
         "may_clean": may(request, "slipway:CleanContainerInstance", instance.arn),
         "may_set": may(request, "slipway:UpdateContainerInstanceSettings", instance.arn),

@@ -11,6 +11,7 @@ from django.db.models import Q
 from base import clock, jobs_by_name
 from base.models import OutboxFact
 from clusters.connection import declare_lost
+from clusters.models import InstanceCleaning, InstanceImage
 from services import wakeup
 from services.control import loss
 from services.control.claim import inherit
@@ -25,7 +26,7 @@ _PATIENCE = timedelta(seconds=2)  # for the message that is still on its way
 def take_over() -> None:
     """Called once by a worker that starts, before its first job: what its predecessor left is not waited for."""
     try:
-        left = inherit((Service, Task, Deployment))
+        left = inherit((Service, Task, Deployment, InstanceImage, InstanceCleaning))
         if left:
             log.info("taking over %d claims, %d jobs sent", left, sweep(timedelta(0)))
     except DatabaseError as error:

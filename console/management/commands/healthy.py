@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from argparse import ArgumentParser
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,7 @@ from django.utils import timezone
 
 from base import live
 from clusters.models import ContainerInstance
+from console.beat import own_file
 from console.celery import app
 from services.execute import channel
 
@@ -40,8 +42,8 @@ def worker() -> None:
 
 
 def beat() -> None:
-    folder, name = settings.HOME.beat_schedule.parent, settings.HOME.beat_schedule.name
-    ages = [time.time() - path.stat().st_mtime for path in folder.glob(f"{name}*")]
+    own = Path(own_file(str(settings.HOME.beat_schedule)))
+    ages = [time.time() - path.stat().st_mtime for path in own.parent.glob(f"{own.name}*")]
     if not ages or min(ages) > _BEAT_SECONDS:
         raise CommandError("the schedule has not been written for a while")
 
