@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from console.web import own_security, session, session_links, session_oidc, session_steps, signin_admin
+from console.web import (
+    own_security,
+    programs,
+    session,
+    session_links,
+    session_oidc,
+    session_steps,
+    signin_admin,
+)
 
 urlpatterns: list[URLPattern] = [
     path("sign-in/", session.sign_in, name="sign-in"),
@@ -19,6 +27,7 @@ urlpatterns: list[URLPattern] = [
     path("sign-out/", session.sign_out, name="sign-out"),
     path("welcome/", session_links.welcome, name="welcome"),
     path("welcome/<str:secret>/", session_links.open_link, name="welcome-link"),
+    path("account/aws-clients/", programs.show, name="programs"),
     path("account/security/", own_security.show, name="own-security"),
     path("account/security/password/", own_security.password, name="own-password"),
     path("account/security/app/", own_security.app, name="own-app"),
