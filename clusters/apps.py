@@ -26,6 +26,7 @@ class ClustersConfig(AppConfig):
         from clusters import (  # noqa: F401  (registers the operations)
             account_settings,
             attributes,
+            capacity,
             network_operations,
             operations,
             queries,

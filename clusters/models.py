@@ -24,6 +24,8 @@ class Cluster(models.Model):
     active_services = models.PositiveIntegerField(default=0)
     running_tasks = models.PositiveIntegerField(default=0)
     pending_tasks = models.PositiveIntegerField(default=0)
+    capacity_providers = models.JSONField(default=list, blank=True)  # names of those it may use
+    default_capacity_provider_strategy = models.JSONField(default=list, blank=True)  # AWS form
 
     class Meta:
         ordering = ["name"]
@@ -242,12 +244,22 @@ class HostPort(models.Model):
 
 
 class CapacityProvider(models.Model):
-    """A named source of capacity. FARGATE is there from the start, for every cluster."""
+    """A named source of capacity. FARGATE and FARGATE_SPOT are there from the start, for every cluster, and place
+    on any instance; others on the instances of one Auto Scaling group."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "ACTIVE"
+        INACTIVE = "INACTIVE"  # deleted: its name may be used again
 
     name = models.CharField(max_length=255, unique=True)
     arn = models.CharField(max_length=400, unique=True)
     status = models.CharField(max_length=20, default="ACTIVE")
     built_in = models.BooleanField(default=False)
+    group = models.CharField(max_length=400, blank=True)  # its Auto Scaling group, as it was given
+    configuration = models.JSONField(default=dict, blank=True)  # autoScalingGroupProvider, AWS form, complete
+    tags = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True, null=True)
+    created_by = models.CharField(max_length=400, blank=True)
 
     def __str__(self) -> str:
         return self.name

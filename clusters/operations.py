@@ -29,9 +29,9 @@ from clusters.queries import (
     find_instance,
     instance_arn_of,
 )
+from clusters.strategies import BUILT_IN
 
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}$")
-FARGATE = "FARGATE"
 
 
 class ClusterContains(ClientError):
@@ -235,14 +235,15 @@ def deregister_container_instance(
 
 
 def ensure_defaults(engine_url: str = "") -> ContainerInstance | None:
-    """The FARGATE capacity provider, the cluster `default`, and the local engine in it. Idempotent: run at every start.
+    """FARGATE and FARGATE_SPOT, the cluster `default`, and the local engine in it. Idempotent: run at every start.
 
     A local engine that somebody deregistered on purpose is not registered again.
     """
     with transaction.atomic():
-        CapacityProvider.objects.get_or_create(
-            name=FARGATE, defaults={"arn": here.capacity_provider_arn(FARGATE), "built_in": True}
-        )
+        for name in BUILT_IN:
+            CapacityProvider.objects.get_or_create(
+                name=name, defaults={"arn": here.capacity_provider_arn(name), "built_in": True}
+            )
     setup = system_caller("setup")
     if not Cluster.objects.filter(name=DEFAULT_CLUSTER).exists():
         create_cluster(setup, cluster_name=DEFAULT_CLUSTER)

@@ -10,7 +10,7 @@ class ServicesConfig(AppConfig):
 
     def ready(self) -> None:
         from base import outbox
-        from clusters import facts
+        from clusters import capacity, facts
         from services import (  # noqa: F401  (registers the operations)
             definitions,
             log_queries,
@@ -22,9 +22,11 @@ class ServicesConfig(AppConfig):
         )
         from services.control import loss, standing
         from services.execute import operations as execute  # noqa: F401
+        from services.provider_use import in_use
         from services.usage import task_groups
 
         facts.provide_task_groups(task_groups)
+        capacity.guard(in_use)
 
         outbox.subscribe("instance.connected", standing.instance_connected)
         outbox.subscribe("instance.lost", loss.instance_lost)

@@ -7,7 +7,8 @@ from typing import Any
 
 from base.errors import InvalidParameter, invalid, invalid_fields, unsupported
 from clusters.facts import compiled
-from clusters.models import CapacityProvider, Cluster
+from clusters.models import Cluster
+from clusters.strategies import BUILT_IN, FARGATE, checked_strategy
 from services.models import TaskDefinition
 
 Document = dict[str, Any]
@@ -171,9 +172,13 @@ def network_configuration(
 
 
 def capacity(
-    definition: TaskDefinition, launch_type: str | None, strategy: Sequence[Mapping[str, Any]] | None
+    cluster: Cluster,
+    definition: TaskDefinition,
+    launch_type: str | None,
+    strategy: Sequence[Mapping[str, Any]] | None,
 ) -> Document:
-    """`launchType` or `capacityProviderStrategy`; FARGATE needs a task definition that has it."""
+    """`launchType` or `capacityProviderStrategy`; without either the cluster's default strategy, if it has one. FARGATE
+    needs a task definition that has it."""
     if launch_type and strategy:
         raise InvalidParameter(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",
@@ -181,28 +186,30 @@ def capacity(
         )
     if launch_type not in (None, "", "EC2", "FARGATE"):
         raise unsupported(f"launchType {launch_type}", "Use EC2 or FARGATE.")
-    fargate = launch_type == "FARGATE"
+    if not strategy and not launch_type:
+        strategy = cluster.default_capacity_provider_strategy
     result: Document = {"launchType": launch_type or "EC2"}
     if strategy:
-        known = set(CapacityProvider.objects.values_list("name", flat=True))
-        for position, item in enumerate(strategy):
-            where = f"capacityProviderStrategy[{position}]"
-            _unknown(_object(item, where), {"capacityProvider", "weight", "base"}, where)
-            for name, most in (("weight", 1000), ("base", 100_000)):
-                _percent(item.get(name, 0), f"{where}.{name}", 0, most)
-            provider = item.get("capacityProvider")
-            if not isinstance(provider, str) or provider not in known:
-                raise invalid(
-                    f"{where}.capacityProvider", f"{item.get('capacityProvider')} is not a capacity provider"
-                )
-        result = {"capacityProviderStrategy": [dict(item) for item in strategy]}
-        fargate = any(item["capacityProvider"] == "FARGATE" for item in strategy)
-    if fargate and "FARGATE" not in definition.document.get("requiresCompatibilities", []):
+        usable = cluster.capacity_providers
+        result = {
+            "capacityProviderStrategy": checked_strategy(strategy, "capacityProviderStrategy", usable=usable)
+        }
+    if launch_type_of(result) == FARGATE and FARGATE not in definition.document.get(
+        "requiresCompatibilities", []
+    ):
         raise InvalidParameter(
             f"Task definition {definition} does not support launch_type FARGATE.",
             fields={"launchType": "the task definition does not require the compatibility FARGATE"},
         )
     return result
+
+
+def launch_type_of(frozen: Mapping[str, Any]) -> str:
+    """EC2 or FARGATE; of a strategy, that of its providers, which never mix."""
+    strategy = frozen.get("capacityProviderStrategy") or []
+    if any(item["capacityProvider"] in BUILT_IN for item in strategy):
+        return FARGATE
+    return str(frozen.get("launchType") or "EC2")
 
 
 def _check_expression(text: Any, where: str) -> None:

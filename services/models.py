@@ -242,6 +242,7 @@ class Task(models.Model):
     started_by = models.CharField(max_length=400, blank=True, db_index=True)
     client_token = models.CharField(max_length=64, blank=True, db_index=True)
     launch_type = models.CharField(max_length=20, default="EC2")
+    capacity_provider = models.CharField(max_length=255, blank=True)  # whose share it is, by a strategy
     enable_execute_command = models.BooleanField(default=False)  # for good, from its start
     overrides = models.JSONField(default=dict, blank=True)
     tags = models.JSONField(default=dict, blank=True)

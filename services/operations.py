@@ -108,7 +108,7 @@ def create_service(
     frozen = _frozen(
         owner,
         definition,
-        launch_type,
+        launch_type or ("EC2" if daemon else None),  # the cluster's default strategy is not for daemons
         capacity_provider_strategy,
         network_configuration,
         placement_strategy,
@@ -332,7 +332,7 @@ def _frozen(
 ) -> dict[str, Any]:
     """The configuration a service revision freezes, complete and checked."""
     return {
-        **configuration.capacity(definition, launch_type, providers),
+        **configuration.capacity(cluster, definition, launch_type, providers),
         "networkConfiguration": configuration.network_configuration(cluster, definition, network),
         **configuration.placement(placement_strategy, placement_constraints),
     }

@@ -13,13 +13,14 @@ from base import live
 from base.arn import Arn, ArnError
 from base.errors import InvalidParameter, NotFound, invalid
 from base.tags import checked
-from clusters.models import Cluster, ContainerInstance
+from clusters.models import CapacityProvider, Cluster, ContainerInstance
 from services.lookup import owners_of_task
 from services.models import Service, Task, TaskDefinition
 
 _KINDS: dict[str, models.QuerySet] = {
     "cluster": Cluster.objects.filter(status="ACTIVE"),
     "container-instance": ContainerInstance.objects.exclude(status="INACTIVE"),
+    "capacity-provider": CapacityProvider.objects.filter(status="ACTIVE"),
     "service": Service.objects.exclude(status="INACTIVE"),
     "task": Task.objects.all(),
     "task-definition": TaskDefinition.objects.all(),

@@ -9,10 +9,18 @@ from access.authorization.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation
 from base import here
 from base.errors import ClientError, InvalidParameter, invalid
-from clusters.models import ContainerInstance
+from clusters.models import Cluster, ContainerInstance
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
 from services import condition_keys, configuration
-from services.control.snapshot import demand, instances, memberships, network_driver, required_attributes
+from services.control.snapshot import (
+    demand,
+    instances,
+    memberships,
+    network_driver,
+    provider_groups,
+    providers,
+    required_attributes,
+)
 from services.control.transitions import ask_to_stop
 from services.definitions import special_needs
 from services.failures import MISSING, Failure
@@ -22,7 +30,7 @@ from services.overrides import role_document
 from services.roles import pass_role_needs
 from services.scheduler.filters import FILTERS, Request, Slot
 from services.scheduler.model import StopCode, Strategy
-from services.scheduler.placement import place
+from services.scheduler.providers import Pool, place_by_strategy
 from services.task_requests import (
     MOST_AT_ONCE,
     RunResult,
@@ -61,6 +69,7 @@ def run_task(
     cluster: str = DEFAULT_CLUSTER,
     count: int = 1,
     launch_type: str | None = None,
+    capacity_provider_strategy: Sequence[Mapping[str, Any]] | None = None,
     network_configuration: Mapping[str, Any] | None = None,
     placement_strategy: Sequence[Mapping[str, Any]] | None = None,
     placement_constraints: Sequence[Mapping[str, Any]] | None = None,
@@ -87,7 +96,7 @@ def run_task(
     if known is not None:
         return RunResult(known)
     definition = find_definition(task_definition, active=True)
-    configuration.capacity(definition, launch_type, None)
+    capacity = configuration.capacity(owner, definition, launch_type, capacity_provider_strategy)
     constraints = configuration.placement(placement_strategy, placement_constraints)
     asked = wish(
         owner,
@@ -101,19 +110,27 @@ def run_task(
         enable_ecs_managed_tags=enable_ecs_managed_tags,
         enable_execute_command=configuration.flag(enable_execute_command, "enableExecuteCommand"),
         client_token=client_token or "",
-        launch_type=launch_type or "EC2",
+        launch_type=configuration.launch_type_of(capacity),
     )
     need = _request(asked, constraints["placementConstraints"])
-    placement = place(
+    pools = place_by_strategy(
+        providers(capacity.get("capacityProviderStrategy", ()), provider_groups([capacity])),
         instances(owner.pk, need.constraints),
         need,
         count,
+        {},
         taken_by_instance=_taken_by_group(owner.pk, need) if need.distinct_instance else None,
         strategies=[Strategy(s["type"], s.get("field", "")) for s in constraints["placementStrategy"]],
     )
-    started = start(asked, placement.chosen)
+    started = start(asked, [choice for pool in pools for choice in pool.placed])
     remember(client_token, started)
-    return RunResult(tuple(started), failures(owner, placement.refusal, count - len(started)))
+    return RunResult(tuple(started), _failures(owner, pools, count - len(started)))
+
+
+def _failures(cluster: Cluster, pools: Sequence[Pool], count: int) -> tuple[Failure, ...]:
+    """One for each task that found no room, pool by pool; for the others somebody else was quicker."""
+    refused = [failure for pool in pools for failure in failures(cluster, pool.refusal, pool.unplaced)]
+    return (*refused, *failures(cluster, None, count - len(refused)))
 
 
 def _request(asked: Wish, constraints: Sequence[Mapping[str, Any]] = ()) -> Request:
@@ -177,7 +194,7 @@ def start_task(
         enable_execute_command=configuration.flag(enable_execute_command, "enableExecuteCommand"),
     )
     chosen, refused = _able(asked, container_instances)
-    started = start(asked, chosen)
+    started = start(asked, [(one, "") for one in chosen])
     left = list(chosen)
     for task in started:
         left.remove(str(task.instance_id))

@@ -34,6 +34,7 @@ _STARTED_BY = re.compile(r"[A-Za-z0-9_/-]{1,128}")
 _MANAGED = "aws:ecs:clusterName"
 # The words of the scheduler's refusals, and AWS's for them.
 _REASONS = (
+    ("is not of the capacity provider", "EMPTY CAPACITY PROVIDER"),
     ("CPU", "RESOURCE:CPU"),
     ("memory", "RESOURCE:MEMORY"),
     ("port", "RESOURCE:PORTS"),
@@ -129,9 +130,14 @@ def checked_started_by(given: str | None, default: str) -> str:
     return given
 
 
-def start(wish: Wish, instances: Sequence[str]) -> list[Task]:
-    """Make a task on each of these instances that still has the room; answers those made."""
-    made = _reserve([wish.task(instance) for instance in instances])
+def start(wish: Wish, places: Sequence[tuple[str, str]]) -> list[Task]:
+    """Make a task on each of these instances that still has the room; answers those made. `places`: (instance, the
+    capacity provider whose share it is, "" for none)."""
+    tasks = []
+    for instance, provider in places:
+        tasks.append(wish.task(instance))
+        tasks[-1].capacity_provider = provider
+    made = _reserve(tasks)
     create_tasks(made)
     Cluster.objects.filter(pk=wish.cluster.pk).update(pending_tasks=F("pending_tasks") + len(made))
     wake_tasks(task.pk for task in made)

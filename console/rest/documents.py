@@ -34,6 +34,14 @@ _POLICY: Schema = {
     },
     "required": ["Statement"],
 }
+_STRATEGY = _object(
+    {
+        "capacityProvider": {"type": "string"},
+        "weight": {"type": "integer", "minimum": 0, "maximum": 1000},
+        "base": {"type": "integer", "minimum": 0, "maximum": 100_000},
+    },
+    "capacityProvider",
+)
 _DOCUMENTS: dict[str, Schema] = {
     "deployment_configuration": _object({
         "strategy": {"type": "string", "enum": ["ROLLING"]},
@@ -75,14 +83,20 @@ _DOCUMENTS: dict[str, Schema] = {
     "rotation_rules": _object({
         "AutomaticallyAfterDays": {"type": "integer", "minimum": 1, "maximum": 1000},
     }),
-    "capacity_provider_strategy": _object(
-        {
-            "capacityProvider": {"type": "string"},
-            "weight": {"type": "integer", "minimum": 0},
-            "base": {"type": "integer", "minimum": 0},
-        },
-        "capacityProvider",
-    ),
+    "capacity_provider_strategy": _STRATEGY,
+    "default_capacity_provider_strategy": _STRATEGY,
+    "auto_scaling_group_provider": _object({
+        "autoScalingGroupArn": {"type": "string", "maxLength": 400, "description": "The group's name or ARN."},
+        "managedScaling": _object({
+            "status": {"type": "string", "enum": ["DISABLED"]},
+            "targetCapacity": {"type": "integer", "minimum": 1, "maximum": 100, "default": 100},
+            "minimumScalingStepSize": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 1},
+            "maximumScalingStepSize": {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 10_000},
+            "instanceWarmupPeriod": {"type": "integer", "minimum": 0, "maximum": 10_000, "default": 300},
+        }),
+        "managedTerminationProtection": {"type": "string", "enum": ["DISABLED"]},
+        "managedDraining": {"type": "string", "enum": ["DISABLED"]},
+    }),
     "placement_strategy": _object(
         {
             "type": {"type": "string", "enum": ["spread", "binpack", "random"]},

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from django import forms
-from django.db.models import Q, Sum
+from django.db.models import Count, Q, Sum
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
@@ -15,7 +16,8 @@ from django.views.decorators.http import require_POST
 
 from base import here
 from base.errors import AccessDenied, OperationError
-from clusters.models import CapacityProvider, Cluster, ContainerInstance
+from clusters.capacity import describe_capacity_providers
+from clusters.models import Cluster, ContainerInstance
 from clusters.network_operations import update_cluster_network
 from clusters.operations import create_cluster, delete_cluster
 from clusters.queries import describe_cluster, list_clusters, list_container_instances
@@ -27,6 +29,7 @@ from console.web.page import ListState, attempt, caller, may, page, wanted
 from console.web.parts import Crumb, Tab
 from services.models import ServiceEvent
 from services.queries import list_services, list_tasks
+from services.scheduler.model import AUTO_SCALING_GROUP
 
 MOST_EVENTS = 100
 TABS: Mapping[str, Callable[[HttpRequest, Cluster], dict[str, object]]]
@@ -242,9 +245,38 @@ def _configuration(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
         "networks": cluster.networks.all(),
         "members": _members(request, cluster),
         "may_network": may(request, "slipway:UpdateClusterNetwork", cluster.arn),
-        "providers": CapacityProvider.objects.order_by("name"),
+        "providers": _providers(request, cluster),
         "sums": sums,
     }
+
+
+def _providers(request: HttpRequest, cluster: Cluster) -> list[dict[str, object]]:
+    """Those the cluster may use, with its share by default, their instances and tasks. Four queries."""
+    rows = list(
+        describe_capacity_providers(caller(request)).filter(
+            Q(name__in=cluster.capacity_providers) | Q(built_in=True)
+        )
+    )
+    running = dict(
+        list_tasks(caller(request), cluster=cluster.name)
+        .order_by()
+        .values_list("capacity_provider")
+        .annotate(count=Count("pk"))
+    )
+    attributes = list_container_instances(caller(request), cluster=cluster.name).values_list(
+        "attributes", flat=True
+    )
+    groups = Counter(found.get(AUTO_SCALING_GROUP) for found in attributes)
+    default = {item["capacityProvider"]: item for item in cluster.default_capacity_provider_strategy}
+    return [
+        {
+            "row": row,
+            "instances": sum(groups.values()) if row.built_in else groups[row.group],
+            "tasks": running.get(row.name, 0),
+            "share": default.get(row.name),
+        }
+        for row in rows
+    ]
 
 
 TABS = {

@@ -55,7 +55,14 @@ class CreateForm(DeploymentForm, PlacementForm):
         help_text=gettext_lazy("Of a daemon the instances say how many."),
     )
     launch_type = forms.ChoiceField(
-        label=gettext_lazy("Launch type"), choices=[("EC2", "EC2"), ("FARGATE", "FARGATE")], initial="EC2"
+        label=gettext_lazy("Launch type"),
+        choices=[
+            ("EC2", "EC2"),
+            ("FARGATE", "FARGATE"),
+            ("", gettext_lazy("The cluster's default capacity provider strategy")),
+        ],
+        initial="EC2",
+        required=False,
     )
 
     FIELDS = {
@@ -118,7 +125,7 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
         "service_name": given["service_name"],
         "task_definition": given["task_definition"].strip(),
         "desired_count": given["desired_count"],
-        "launch_type": given["launch_type"],
+        "launch_type": given["launch_type"] or None,
         **PlacementForm.placement_parameters(given),
         **DeploymentForm.parameters_of(given),
     }

@@ -13,6 +13,7 @@ from base import clock, here, ids, live
 from clusters import reservation
 from clusters.models import Cluster
 from services import events
+from services.configuration import launch_type_of
 from services.control.snapshot import demand, fingerprint
 from services.models import Deployment, Service, ServiceRevision, Task, TaskContainer
 from services.rollout import end_deployment, service_topics
@@ -143,7 +144,8 @@ def _new_task(service: Service, revision: ServiceRevision, action: model.StartTa
         deployment_id=action.deployment,
         group=f"service:{service.name}",
         started_by=f"ecs-svc/{deployment or revision.pk}",
-        launch_type=configuration.get("launchType", "EC2"),
+        launch_type=launch_type_of(configuration),
+        capacity_provider=action.provider,
         enable_execute_command=service.enable_execute_command,
         cpu=definition.cpu,
         memory=definition.memory,

@@ -13,7 +13,8 @@ from django.db.models import Count, Max
 
 from base import clock
 from clusters.cql import Query, QueryError, compile_query, nothing
-from clusters.models import ContainerInstance, HostPort, Network
+from clusters.models import CapacityProvider, ContainerInstance, HostPort, Network
+from clusters.strategies import BUILT_IN
 from services import events
 from services.control.driver import checks_health
 from services.models import Deployment, Service, ServiceRevision, Task
@@ -25,7 +26,7 @@ _MOST_FAILURES = 300  # beyond the breaker's highest threshold
 # Of a task; the rest of its row (overrides, tags, pins) is costly to read for thousands.
 _TASK_FIELDS = (
     *("revision", "deployment", "instance", "status", "desired_status", "deployment_health"),
-    *("created_at", "started_at", "healthy_at", "protected_until"),
+    *("created_at", "started_at", "healthy_at", "protected_until", "capacity_provider"),
 )
 
 
@@ -156,6 +157,7 @@ def _task(row: Task, now: datetime) -> model.Task:
         healthy_at=row.healthy_at,
         protected=row.is_protected(now),
         protected_until=row.protected_until,
+        provider=row.capacity_provider,
     )
 
 
@@ -167,12 +169,43 @@ def _revisions(service: Service, tasks: Iterable[model.Task]) -> dict[str, model
     rows = ServiceRevision.objects.filter(pk__in=[key for key in wanted if key]).select_related(
         "task_definition__family"
     )
+    found = list(rows)
+    groups = provider_groups(row.configuration for row in found)
     driver = network_driver(service.cluster_id)
-    return {row.pk: revision(row, driver) for row in rows}
+    return {row.pk: revision(row, driver, groups) for row in found}
 
 
-def revision(row: ServiceRevision, driver: str) -> model.Revision:
-    """`driver`: of the cluster's network."""
+def provider_groups(configurations: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Capacity provider -> Auto Scaling group, of those that the strategies name. A query only where any does."""
+    named = {
+        item["capacityProvider"]
+        for frozen in configurations
+        for item in frozen.get("capacityProviderStrategy") or []
+    } - set(BUILT_IN)
+    rows = CapacityProvider.objects.filter(name__in=named, status="ACTIVE")
+    return dict(rows.values_list("name", "group")) if named else {}
+
+
+def providers(strategy: Iterable[Mapping[str, Any]], groups: Mapping[str, str]) -> tuple[model.Provider, ...]:
+    """A capacity provider strategy (AWS form). A lone provider without a weight takes every task; one that was deleted
+    has no instances."""
+    items = list(strategy)
+    lone = 1 if len(items) == 1 else 0
+    return tuple(
+        model.Provider(
+            item["capacityProvider"],
+            item.get("base") or 0,
+            item.get("weight") or lone,
+            ""
+            if item["capacityProvider"] in BUILT_IN
+            else groups.get(item["capacityProvider"], f"(deleted) {item['capacityProvider']}"),
+        )
+        for item in items
+    )
+
+
+def revision(row: ServiceRevision, driver: str, groups: Mapping[str, str]) -> model.Revision:
+    """`driver`: of the cluster's network; `groups`: of capacity providers."""
     definition = row.task_definition
     constraints = row.configuration.get("placementConstraints", [])
     own = definition.document.get("placementConstraints", [])
@@ -188,6 +221,7 @@ def revision(row: ServiceRevision, driver: str) -> model.Revision:
         distinct_instance=any(item["type"] == "distinctInstance" for item in constraints),
         required_attributes=required_attributes(definition.document, driver),
         constraints=memberships([*constraints, *own]),
+        providers=providers(row.configuration.get("capacityProviderStrategy") or [], groups),
     )
 
 

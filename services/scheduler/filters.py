@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.scheduler.model import Demand, Instance, Port, Query, Revision
+from services.scheduler.model import AUTO_SCALING_GROUP, Demand, Instance, Port, Query, Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,9 @@ class Request:
     required_attributes: Mapping[str, str] = field(default_factory=dict)
     constraints: tuple[Query, ...] = ()
     group: str = ""  # the task group it will be of
+    # Of a capacity provider: the Auto Scaling group its instances are members of ("" = any), and its name.
+    group_of_instances: str = ""
+    provider: str = ""
 
     @classmethod
     def of(cls, revision: Revision, group: str = "") -> Request:
@@ -137,6 +140,13 @@ def distinct_instance(slot: Slot, request: Request) -> str:
     return f"{_UNSATISFIED}: distinctInstance, and it runs such a task already."
 
 
+def of_provider(slot: Slot, request: Request) -> str:
+    wanted = request.group_of_instances
+    if not wanted or slot.instance.attributes.get(AUTO_SCALING_GROUP) == wanted:
+        return ""
+    return f"is not of the capacity provider {request.provider}."
+
+
 def member_of(slot: Slot, request: Request) -> str:
     """Constraints on what the instance is."""
     return _outside(slot, (query for query in request.constraints if not query.asks_tasks))
@@ -166,7 +176,7 @@ PASSING: tuple[Filter, ...] = (
     member_of_by_tasks,
 )
 # … and those that only another instance could.
-LASTING: tuple[Filter, ...] = (has_attributes, member_of)
+LASTING: tuple[Filter, ...] = (of_provider, has_attributes, member_of)
 FILTERS: tuple[Filter, ...] = LASTING + PASSING
 
 

@@ -125,6 +125,20 @@ class Strategy:
     field: str = ""  # attribute:…, instanceId | host, cpu | memory
 
 
+# The attribute that makes an instance a member of an Auto Scaling group, and so of the provider that has that group.
+AUTO_SCALING_GROUP = "slipway.auto-scaling-group"
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One capacity provider of a strategy. `group`: of the instances it places on; "" = any (FARGATE)."""
+
+    name: str
+    base: int = 0
+    weight: int = 1
+    group: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Revision:
     """A service revision: what is frozen and rolled out."""
@@ -137,6 +151,7 @@ class Revision:
     distinct_instance: bool = False
     required_attributes: Mapping[str, str] = field(default_factory=dict)  # e.g. ecs.cpu-architecture
     constraints: tuple[Query, ...] = ()  # memberOf
+    providers: tuple[Provider, ...] = ()  # its capacity provider strategy, if it has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +170,7 @@ class Task:
     healthy_at: datetime | None = None  # when it first counted as healthy: a persisted fact
     protected: bool = False  # by the user, from scale-in, deployments and drain, at the time of the snapshot
     protected_until: datetime | None = None
+    provider: str = ""  # Provider.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +268,7 @@ class StartTask:
     revision: str
     deployment: str | None
     instance: str
+    provider: str = ""  # the capacity provider whose share it is
 
 
 @dataclass(frozen=True, slots=True)

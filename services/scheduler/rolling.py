@@ -29,7 +29,8 @@ from services.scheduler.model import (
     StopTask,
     Task,
 )
-from services.scheduler.placement import Room, choose_victims, make_room, place
+from services.scheduler.placement import Room, choose_victims, make_room
+from services.scheduler.providers import Pool, per_provider, place_by_strategy, surplus
 from services.scheduler.rollout import Goal
 from services.scheduler.throttle import Throttle, throttle
 
@@ -59,6 +60,7 @@ class Reconciler:
         self.instances = {instance.id: instance for instance in snapshot.instances}
         self.demands = {key: revision.demand for key, revision in snapshot.revisions.items()}
         self._stopping: dict[str, Task] = {}
+        self._pools: list[Pool] = []
 
     def run(self) -> Outcome:
         self._stop_failed()
@@ -110,7 +112,7 @@ class Reconciler:
         No healthy task goes while fewer than the desired number are healthy: if 3 of 7 are not healthy and 5 are
         desired, 2 of the 3 go.
         """
-        surplus = len(self.crew.stay) - self.limits.desired
+        over = len(self.crew.stay) - self.limits.desired
         for tier in self._tiers([task for task in self.crew.stay if not task.protected]):
             # Where protected tasks are the ones not healthy yet, the healthy ones are not theirs to replace.
             spare = (
@@ -118,10 +120,25 @@ class Reconciler:
                 if not self.census.is_healthy(tier[0])
                 else self.budget.healthy - self.limits.desired
             )
-            victims = self._victims(tier, min(surplus, spare), self._without_stopping(self.crew.stay))
+            victims = self._surplus(tier, min(over, spare))
             for task in victims:
                 self._stop(task, self._scaling())
-            surplus -= len(victims)
+            over -= len(victims)
+
+    def _surplus(self, tier: Sequence[Task], count: int) -> tuple[Task, ...]:
+        """So many of the tier; with a capacity provider strategy one by one, from where its shares say."""
+        standing = self._without_stopping(self.crew.stay)
+        providers = self.goal.revision.providers if self.goal.revision is not None else ()
+        if not providers:
+            return self._victims(tier, count, standing)
+        left, chosen = list(tier), []
+        for _ in range(min(count, len(left))):
+            name = surplus(providers, per_provider(standing), per_provider(left))
+            [victim] = self._victims([task for task in left if task.provider == name], 1, standing)
+            left.remove(victim)
+            standing.remove(victim)
+            chosen.append(victim)
+        return tuple(chosen)
 
     def _without_stopping(self, tasks: Iterable[Task]) -> list[Task]:
         return [task for task in tasks if task.id not in self._stopping]
@@ -195,19 +212,24 @@ class Reconciler:
             return None
         # 10 desired, upper limit 15, 12 live (stopping ones too): room for 3.
         allowed = min(missing, max(0, self.limits.upper - len(self.census.live)))
-        placement = place(
+        self._pools = place_by_strategy(
+            revision.providers,
             self.snapshot.instances,
             self._request(revision),
             allowed,
+            per_provider(task for task in self.crew.stay if task.id not in self._stopping),
             tasks_by_instance=_per_instance(self.crew.stay),
             taken_by_instance=_per_instance(self.snapshot.tasks),
             strategies=revision.strategies,
             seed=self.snapshot.seed,
         )
-        for instance in placement.chosen:
-            self.outcome.starts.append(StartTask(revision.id, self.goal.deployment, instance))
-        self.outcome.unplaced = allowed - len(placement.chosen)
-        self.outcome.refusal = placement.refusal
+        for pool in self._pools:
+            self.outcome.starts += [
+                StartTask(revision.id, self.goal.deployment, instance, provider)
+                for instance, provider in pool.placed
+            ]
+            self.outcome.unplaced += pool.unplaced
+            self.outcome.refusal = self.outcome.refusal or pool.refusal
         return allowed
 
     # ---- no room to start first ----------------------------------------------------------------
@@ -236,11 +258,15 @@ class Reconciler:
     def _make_room_on_instances(self) -> None:
         """Tasks that maximumPercent allows but no instance has room for: stop those that take the room, down to
         the lower limit, and only whole groups that let a task in."""
-        revision = self.goal.revision
-        if revision is None or not self.outcome.unplaced:
-            return
+        refused = [pool for pool in self._pools if pool.unplaced]
+        lacking = [pool for pool in refused if not self._make_room_in(pool)]
+        if refused:
+            self.outcome.refusal = lacking[0].refusal if lacking else None
+
+    def _make_room_in(self, pool: Pool) -> bool:
+        """Whether room for all that the pool could not place is on its way."""
         by_id = {task.id: task for task in self.crew.replace}
-        room = self._room(revision)
+        room = self._room(pool)
         gained = room.coming
         for group in room.groups:
             tasks = [by_id[key] for key in group]
@@ -249,21 +275,20 @@ class Reconciler:
                 for task in tasks:
                     self._replace(task)
                 gained += 1
-        if gained >= self.outcome.unplaced:
-            self.outcome.refusal = None
+        return gained >= pool.unplaced
 
-    def _room(self, revision: Revision) -> Room:
+    def _room(self, pool: Pool) -> Room:
         chosen = Counter(start.instance for start in self.outcome.starts)
         active = {task.id for task in self.census.active} - self._stopping.keys()
         leaving = [task for task in self.snapshot.tasks if task.id not in active and self._answers(task)]
         ailing, healthy = self._to_replace(reachable=True)
         return make_room(
             [
-                _reserved(instance, revision.demand, chosen[instance.id], self.snapshot.group)
+                _reserved(instance, pool.request.demand, chosen[instance.id], self.snapshot.group)
                 for instance in self.snapshot.instances
             ],
-            self._request(revision),
-            self.outcome.unplaced,
+            pool.request,
+            pool.unplaced,
             demands=self.demands,
             leaving=leaving,
             candidates=[*ailing, *healthy],

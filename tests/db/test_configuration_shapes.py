@@ -40,7 +40,7 @@ def test_networks_capacity_and_placement_of_any_shape(odd: Any, world: World) ->
     for given in (odd, {"awsvpcConfiguration": odd}, {"awsvpcConfiguration": {"subnets": odd}}):
         _refused(configuration.network_configuration, cluster, definition, given)
     for item in (odd, {"capacityProvider": odd}, {"capacityProvider": "FARGATE", "weight": odd}):
-        _refused(configuration.capacity, definition, None, [item])
+        _refused(configuration.capacity, cluster, definition, None, [item])
     for item in (odd, {"type": odd}, {"type": "spread", "field": odd}):
         _refused(configuration.placement, [item], [])
         _refused(configuration.placement, [], [item])

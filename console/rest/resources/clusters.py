@@ -9,6 +9,7 @@ from django.db.models import Count, Q, QuerySet
 from console.rest.actions import Action, Endpoint, Filter, Listing
 from console.rest.shapes.clusters import (
     AttributesShape,
+    CapacityProviderShape,
     CleaningShape,
     ClusterNetworkShape,
     ClusterShape,
@@ -21,6 +22,7 @@ from services.seen import count_what_is_seen
 _ACCOUNT = "Account settings"
 _CLUSTERS = "Clusters"
 _INSTANCES = "Container instances"
+_CAPACITY = "Capacity providers"
 _ATTRIBUTE = {"name": "rack", "value": "7", "targetId": "0f3c5c8d2e7b4a5f9d1c6b7a8e9f0a1b"}
 
 
@@ -30,6 +32,16 @@ def _counted(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 def _with_ports(rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.prefetch_related("host_ports")
+
+
+def _providers(name: str) -> Listing:
+    return Listing(
+        "describe_capacity_providers",
+        CapacityProviderShape,
+        name=name,
+        orders={"name": ("name",), "createdAt": ("created_at",)},
+        order="name",
+    )
 
 
 def _instances(name: str) -> Listing:
@@ -88,6 +100,44 @@ ENDPOINTS = [
             example={"configuration": {"executeCommandConfiguration": {"logging": "DEFAULT"}}},
         ),
         DELETE=Action("delete_cluster", ClusterShape),
+    ),
+    Endpoint(
+        "capacity-providers",
+        _CAPACITY,
+        GET=_providers("listCapacityProviders"),
+        POST=Action(
+            "create_capacity_provider",
+            CapacityProviderShape,
+            status=201,
+            example={"name": "fast", "autoScalingGroupProvider": {"autoScalingGroupArn": "fast-hosts"}},
+        ),
+    ),
+    Endpoint(
+        "capacity-providers/<str:capacityProvider>",
+        _CAPACITY,
+        DELETE=Action("delete_capacity_provider", CapacityProviderShape),
+    ),
+    Endpoint(
+        "capacity-providers/<str:name>/settings",
+        _CAPACITY,
+        PUT=Action(
+            "update_capacity_provider",
+            CapacityProviderShape,
+            example={"autoScalingGroupProvider": {"managedScaling": {"targetCapacity": 90}}},
+        ),
+    ),
+    Endpoint(
+        "clusters/<str:cluster>/capacity-providers",
+        _CAPACITY,
+        GET=_providers("listCapacityProvidersOfCluster"),
+        PUT=Action(
+            "put_cluster_capacity_providers",
+            ClusterShape,
+            example={
+                "capacityProviders": ["fast"],
+                "defaultCapacityProviderStrategy": [{"capacityProvider": "fast", "weight": 1, "base": 2}],
+            },
+        ),
     ),
     Endpoint(
         "clusters/<str:cluster>/attributes",

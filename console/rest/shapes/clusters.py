@@ -7,8 +7,8 @@ from typing import Any
 from rest_framework import serializers
 
 from clusters import instance_settings
-from clusters.models import Cluster, ContainerInstance
-from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Whole
+from clusters.models import CapacityProvider, Cluster, ContainerInstance
+from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Texts, Whole
 
 
 class ClusterShape(Shape):
@@ -20,6 +20,8 @@ class ClusterShape(Shape):
     pendingTasksCount = Whole("pending_tasks")
     registeredContainerInstancesCount = serializers.SerializerMethodField()
     configuration = Free()
+    capacityProviders = Texts("capacity_providers", help_text="Names of those it may use.")
+    defaultCapacityProviderStrategy = FreeList("default_capacity_provider_strategy")
     createdAt = Moment("created_at")
     createdBy = Text("created_by", help_text="ARN.")
     tags = Tags()
@@ -103,6 +105,23 @@ class ContainerInstanceShape(Shape):
 
     def get_usedHostPorts(self, row: ContainerInstance) -> list[str]:
         return sorted(str(port) for port in row.host_ports.all())
+
+
+class CapacityProviderShape(Shape):
+    capacityProviderArn = Text("arn")
+    name = Text()
+    status = Text()
+    type = serializers.SerializerMethodField()
+    autoScalingGroupProvider = Free("configuration", help_text="Empty for FARGATE and FARGATE_SPOT.")
+    createdAt = Moment("created_at")
+    createdBy = Text("created_by", help_text="ARN.")
+    tags = Tags()
+
+    class Meta:
+        ref_name = "CapacityProvider"
+
+    def get_type(self, row: CapacityProvider) -> str:
+        return row.name if row.built_in else "EC2_AUTOSCALING"
 
 
 class AttributeShape(Shape):

@@ -12,6 +12,7 @@ from typing import Any
 from access.models import Group, Policy, Token, User
 from access.registry import system_caller
 from base import here
+from clusters.capacity import create_capacity_provider
 from clusters.models import AccountSetting
 from services.models import TaskDefinition
 from tests import factories
@@ -52,6 +53,8 @@ READS = [
         "container-instances",
         "clusters/production/container-instances",
         "clusters/production/container-instances/{instance}",
+        "capacity-providers",
+        "clusters/production/capacity-providers",
         "clusters/production/attributes?attributeName=ecs.availability-zone",
         "clusters/production/container-instances/{instance}/cleaning",
         "task-definition-families",
@@ -153,6 +156,31 @@ WRITES = [
         "dryRun",
     ),
     Case("DELETE", "clusters/production/container-instances/{instance}?force=true", 200),
+    Case(
+        "POST",
+        "capacity-providers",
+        201,
+        {"name": "fast", "autoScalingGroupProvider": {"autoScalingGroupArn": "hosts"}},
+        {"name": "ecs-fast", "autoScalingGroupProvider": {"autoScalingGroupArn": "hosts"}},
+        "name",
+    ),
+    Case("DELETE", "capacity-providers/idle", 200),
+    Case(
+        "PUT",
+        "capacity-providers/idle/settings",
+        200,
+        {"autoScalingGroupProvider": {"managedScaling": {"targetCapacity": 90}}},
+        {"autoScalingGroupProvider": {"managedScaling": {"targetCapacity": 101}}},
+        "autoScalingGroupProvider.managedScaling.targetCapacity",
+    ),
+    Case(
+        "PUT",
+        "clusters/production/capacity-providers",
+        200,
+        {"capacityProviders": ["idle"], "defaultCapacityProviderStrategy": [{"capacityProvider": "idle"}]},
+        {"capacityProviders": ["gone"], "defaultCapacityProviderStrategy": []},
+        "capacityProviders",
+    ),
     Case(
         "PUT",
         "clusters/production/attributes",
@@ -442,6 +470,9 @@ class Scene:
         rotate_secret(us, secret_id="guarded", rotation_hook="http://127.0.0.1:9/", rotate_immediately=False)
         delete_secret(us, secret_id="doomed")
         exec_session = factories.exec_session(world.new[0])
+        create_capacity_provider(
+            us, name="idle", auto_scaling_group_provider={"autoScalingGroupArn": "idle-hosts"}
+        )
         world.instances[0].attributes["rack"] = "7"
         world.instances[0].save()
         put_parameter(us, name="/shop/level", type="String", value="info", tags={"team": "shop"})

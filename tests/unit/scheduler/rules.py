@@ -11,6 +11,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from services.scheduler.model import (
+    AUTO_SCALING_GROUP,
     Announce,
     DeploymentStatus,
     FinishService,
@@ -134,6 +135,14 @@ def _rule_2(snapshot: Snapshot, made: Plan) -> None:
             revision = snapshot.revisions[start.revision]
             for name, value in revision.required_attributes.items():
                 assert instance.attributes.get(name) == value
+            known = {one.name: one for one in revision.providers}
+            if snapshot.strategy == "DAEMON":  # strategies play no part
+                known = {}
+            assert bool(known) == bool(start.provider)
+            if known:
+                group = known[start.provider].group
+                assert not group or instance.attributes.get(AUTO_SCALING_GROUP) == group
+                assert known[start.provider].weight or known[start.provider].base
             for query in revision.constraints:
                 assert QUERIES[query.text](instance, placed), query.text
             if revision.distinct_instance:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from clusters.cql import compile_query
 from services.scheduler.model import (
+    AUTO_SCALING_GROUP,
     Breaker,
     Demand,
     Deployment,
@@ -19,6 +20,7 @@ from services.scheduler.model import (
     Failure,
     Health,
     Instance,
+    Provider,
     Revision,
     Snapshot,
     Status,
@@ -38,6 +40,14 @@ STRATEGIES = [
     (Strategy("binpack", "cpu"),),
     (Strategy("random"),),
     (Strategy("spread", f"attribute:{ZONE}"), Strategy("binpack", "memory")),
+]
+STRATEGIES_OF_PROVIDERS: list[tuple[Provider, ...]] = [
+    (),
+    (),
+    (Provider("p1", 0, 1, "g1"),),
+    (Provider("p1", 2, 1, "g1"), Provider("p2", 0, 3, "g2")),
+    (Provider("p1", 1, 0, "g1"), Provider("p2", 0, 1, "nobody")),
+    (Provider("FARGATE", 1, 1), Provider("FARGATE_SPOT", 0, 2)),
 ]
 UNDER_WAY = [
     DeploymentStatus.PENDING,
@@ -63,6 +73,7 @@ def revisions(draw: st.DrawFn, key: str) -> Revision:
         distinct_instance=draw(st.sampled_from([False, False, True])),
         required_attributes=draw(st.sampled_from([{}, {}, {ZONE: "a"}])),
         constraints=tuple(map(compile_query, draw(constraints))),
+        providers=draw(st.sampled_from(STRATEGIES_OF_PROVIDERS)),
     )
 
 
@@ -78,7 +89,8 @@ def instances(draw: st.DrawFn, key: str) -> Instance:
         cpu_reserved=draw(st.integers(0, cpu)),
         memory_reserved=draw(st.integers(0, memory)),
         ports=draw(ports),
-        attributes=draw(st.sampled_from([{ZONE: "a"}, {ZONE: "b"}, {}])),
+        attributes=draw(st.sampled_from([{ZONE: "a"}, {ZONE: "b"}, {}]))
+        | draw(st.sampled_from([{}, {AUTO_SCALING_GROUP: "g1"}, {AUTO_SCALING_GROUP: "g2"}])),
         running_tasks=draw(st.integers(0, 4)),
         groups=draw(st.dictionaries(st.sampled_from(["database", "service:web"]), st.integers(1, 2))),
     )
@@ -103,6 +115,7 @@ def tasks(draw: st.DrawFn, key: str) -> Task:
         started_at=at(started) if started is not None else None,
         healthy_at=at(healthy) if healthy is not None else None,
         protected=draw(st.integers(0, 7)) == 0,
+        provider=draw(st.sampled_from(["", "p1", "p2", "FARGATE"])),
     )
 
 
