@@ -12,3 +12,9 @@ __all__ = ["ConsoleConfig", "celery_app"]
 
 class ConsoleConfig(AppConfig):
     name = "console"
+
+    def ready(self) -> None:
+        from console.local import face
+        from services.control import local_tunnel
+
+        local_tunnel.answered_by(face.answer)

@@ -10,6 +10,7 @@ import socket
 from urllib.parse import urlsplit
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from console.conf import database, keys, logs
 from console.conf.home import BASE_DIR, Home
@@ -154,6 +155,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# What tasks call it (services/task_identity.py).
+ALLOWED_HOSTS = [*ALLOWED_HOSTS, "169.254.170.2"]
 # Behind TLS (SLIPWAY_URL says https) cookies never travel in clear and browsers remember to insist.
 BEHIND_TLS = _public.scheme == "https"
 # Cookies are per host, not per port: the name keeps two installations on one host apart. A browser takes a cookie named
@@ -297,6 +300,13 @@ SLIPWAY_KEEP_STOPPED_TASKS_HOURS: int = env.int("SLIPWAY_KEEP_STOPPED_TASKS_HOUR
 SLIPWAY_KEEP_LOGS_DAYS: int = env.int("SLIPWAY_KEEP_LOGS_DAYS", default=14)
 SLIPWAY_KEEP_DEPLOYMENTS_DAYS: int = env.int("SLIPWAY_KEEP_DEPLOYMENTS_DAYS", default=90)
 SLIPWAY_KEEP_AUDIT_DAYS: int = env.int("SLIPWAY_KEEP_AUDIT_DAYS", default=365)
+# 169.254.170.2 for tasks, by a helper container on each engine: "all" tasks find it, those with task "roles", or "off".
+SLIPWAY_TASK_ENDPOINT: str = env.str("SLIPWAY_TASK_ENDPOINT", default="all")
+if SLIPWAY_TASK_ENDPOINT not in ("all", "roles", "off"):
+    raise ImproperlyConfigured("SLIPWAY_TASK_ENDPOINT is all, roles or off.")
+SLIPWAY_TASK_CREDENTIALS_SECONDS: int = env.int("SLIPWAY_TASK_CREDENTIALS_SECONDS", default=21_600)
+# Where the processes beside the web ones find the console, host:port, when not at SLIPWAY_BIND and PORT.
+SLIPWAY_CONSOLE_ADDRESS: str = env.str("SLIPWAY_CONSOLE_ADDRESS", default="")
 # Terminals in containers (ExecuteCommand): how many at once, minutes without a byte either way until one is ended (0:
 # never), and what is kept of one's transcript where its cluster wants transcripts.
 SLIPWAY_EXEC_SESSIONS: int = env.int("SLIPWAY_EXEC_SESSIONS", default=50)

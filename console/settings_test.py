@@ -34,6 +34,8 @@ from console.settings import DATABASES, HOME  # noqa: E402
 ALLOWED_HOSTS = ["*"]
 # The cheapest hasher there is: tests create many users and prove nothing about hashing.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Containers get the variables of 169.254.170.2 where their task has a role.
+SLIPWAY_TASK_ENDPOINT = "roles"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},

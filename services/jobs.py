@@ -47,3 +47,8 @@ def clean_instance(instance_id: str) -> None:
 @shared_task(name="services.retention", ignore_result=True)
 def apply_retention() -> None:
     retention.apply()
+
+
+@shared_task(name="services.remove_helper", ignore_result=True)
+def remove_helper(instance_id: str) -> None:
+    standing.remove_helper_of(instance_id)

@@ -63,8 +63,8 @@ class RoleNotAssumed(Exception):
     """ECS's words for a role that is gone or does not trust it any more."""
 
 
-def assumed(arn: str, session_name: str) -> Caller:
-    """A session of the role for ECS itself, named after the task. Raises RoleNotAssumed."""
+def trusted_role(arn: str) -> Role:
+    """The role, where ECS tasks may be it now. Raises RoleNotAssumed."""
     role = find_role(arn)
     if role is None or not trusts_service(role, ECS_TASKS):
         raise RoleNotAssumed(
@@ -72,4 +72,9 @@ def assumed(arn: str, session_name: str) -> Caller:
             "being passed has the proper trust relationship and permissions and that your IAM user has permissions "
             "to pass this role."
         )
-    return role_caller(role, session_name=session_name, assumed_by=None, face="system")
+    return role
+
+
+def assumed(arn: str, session_name: str) -> Caller:
+    """A session of the role for ECS itself, named after the task. Raises RoleNotAssumed."""
+    return role_caller(trusted_role(arn), session_name=session_name, assumed_by=None, face="system")

@@ -159,6 +159,14 @@ def switch_role(caller: Caller, *, role: str) -> Role:
     return row
 
 
+def session_for_service(role: Role, *, session_name: str, seconds: int) -> IssuedSession:
+    """Keys of the role for one of our services' own use: a task's. That it trusts the service is for the caller to ask.
+    Not an operation: nobody calls it; AWS's trail shows such sessions by what is done in them."""
+    issued = _issue(role=role, session_name=session_name, seconds=seconds)
+    arn = here.assumed_role_arn(role.name, session_name)
+    return IssuedSession(*issued, arn=arn, user_id=f"{role.unique_id}:{session_name}")
+
+
 # --- one's own -------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ LABEL_TASK_ARN = "com.amazonaws.ecs.task-arn"
 LABEL_FAMILY = "com.amazonaws.ecs.task-definition-family"
 LABEL_REVISION = "com.amazonaws.ecs.task-definition-version"
 LABEL_INSTALLATION = "slipway.installation"  # installation id: nothing without ours is ever touched
-LABEL_ROLE = "slipway.role"  # "container" | "pause" | "network" | "volume"
+LABEL_ROLE = "slipway.role"  # "container" | "pause" | "helper" | "network" | "volume"
 
 HealthStatus = Literal["NONE", "STARTING", "HEALTHY", "UNHEALTHY"]
 ContainerStatus = Literal["created", "running", "paused", "restarting", "removing", "exited", "dead"]

@@ -9,6 +9,7 @@ from base.installation import installation_id
 from clusters.engine import port
 from clusters.engine.port import ContainerSpec, Device, HealthCheck, Mount, PortBinding, Ulimit
 from clusters.models import Network
+from services import task_identity
 from services.models import Task
 
 Document = Mapping[str, Any]
@@ -136,6 +137,7 @@ def container_spec(
     cpu, memory = _limits(document, container, joint=cgroup_parent is not None)
     shares = int(container.get("cpu") or 0)
     driver, options = _log(container)
+    own = task_identity.environment(task, container["name"])
     own_namespace = not in_pause and mode != "host"
     return ContainerSpec(
         name=container_name(task, container["name"]),
@@ -145,7 +147,7 @@ def container_spec(
         command=tuple(container["command"]) if container.get("command") else None,
         entrypoint=tuple(container["entryPoint"]) if container.get("entryPoint") else None,
         # A variable from a secret wins over one of the same name that an override of the task gives.
-        environment=tuple(sorted({**dict(_environment(container)), **dict(secrets)}.items())),
+        environment=tuple(sorted({**own, **dict(_environment(container)), **dict(secrets)}.items())),
         network_mode=f"container:{pause_name(task)}" if in_pause else mode,
         ports=_ports(container) if mode == "bridge" else (),
         cpu_shares=max(shares, SHARES_OF_NO_CPU),

@@ -6,8 +6,10 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from base import jobs_by_name
 from clusters.connection import record_found
 from clusters.engine.errors import EngineError
+from clusters.engine.helper import remove_helper
 from clusters.engine.port import LABEL_ROLE, LABEL_TASK_ARN, ContainerState, Engine, EngineEvent
 from clusters.engines import engine_of
 from clusters.models import ContainerInstance
@@ -121,6 +123,17 @@ def instance_connected(fact: Mapping[str, Any]) -> None:
     instance_changed(fact)
 
 
+def remove_helper_of(instance_id: str) -> None:
+    """Of an instance that is no longer registered: nothing of ours stays behind."""
+    instance = ContainerInstance.objects.filter(pk=instance_id, status="INACTIVE").first()
+    if instance is None:
+        return
+    try:
+        remove_helper(engine_of(instance))
+    except EngineError as error:
+        log.info("the helper of instance %s is left to the watcher: %s", instance_id, error)
+
+
 def instance_deregistered(fact: Mapping[str, Any]) -> None:
     """What still runs there is stopped; the driver reaches it as long as the engine answers. Of a lost one nothing is
     heard any more: its tasks end at once, and what it runs is removed should it ever answer."""
@@ -131,4 +144,5 @@ def instance_deregistered(fact: Mapping[str, Any]) -> None:
     ):
         ask_to_stop(task, StopCode.USER_INITIATED, "Container instance was deregistered by user.")
         wake_tasks([task.pk])
+    jobs_by_name.send_on_commit("services.remove_helper", fact["instance"])
     instance_changed(fact)

@@ -20,6 +20,7 @@ from clusters.engine.errors import EngineError
 from clusters.engine.port import EngineEvent
 from clusters.engines import engine_of, forget
 from clusters.models import ContainerInstance
+from services.control.local_tunnel import LocalTunnel
 from services.control.standing import align, take_event
 from services.models import Task
 
@@ -44,11 +45,14 @@ class Watcher:
         self.owner = leases.new_owner()
         self._stopping = threading.Event()
         self._followers: dict[str, Follower] = {}
+        self._tunnels: dict[str, LocalTunnel] = {}
 
     def stop(self) -> None:
         self._stopping.set()
         for follower in list(self._followers.values()):
             follower.stop()
+        for tunnel in list(self._tunnels.values()):
+            tunnel.stop()
 
     def run(self) -> None:
         log.info("watching")
@@ -80,6 +84,20 @@ class Watcher:
             if follower is None or not follower.alive:
                 self._followers[key] = Follower(key)
             self._followers[key].beat()
+        self._tend_tunnels(wanted)
+
+    def _tend_tunnels(self, held: set[str]) -> None:
+        """What tasks ask of 169.254.170.2 is answered here. On an engine that left, the helper is removed."""
+        for key in set(self._tunnels) - held:
+            if not self._tunnels[key].alive:
+                del self._tunnels[key]
+            elif ContainerInstance.objects.filter(pk=key, watch_owner__in=("", self.owner)).exists():
+                continue  # deregistered: it removes the helper, and ends
+            else:
+                self._tunnels.pop(key).stop()
+        for key in held:
+            if key not in self._tunnels or not self._tunnels[key].alive:
+                self._tunnels[key] = LocalTunnel(key)
 
     # ---- who follows which ---------------------------------------------------------------------
 

@@ -126,6 +126,7 @@ def stack(image: str) -> Iterator[Stack]:
         "SLIPWAY_REDIS_IMAGE": debian.ensure_redis(),
         "SLIPWAY_POSTGRES_IMAGE": debian.ensure_postgres(),
         "POSTGRES_PASSWORD": uuid.uuid4().hex,
+        "SLIPWAY_TASK_ENDPOINT": "roles",
         "SLIPWAY_ADMIN_PASSWORD": PASSWORD,
         "DOCKER_GID": str(Path("/var/run/docker.sock").stat().st_gid),
         "SLIPWAY_BIND": "127.0.0.1",

@@ -63,6 +63,8 @@ class Installation:
             "PORT": str(self.port),
             "SLIPWAY_ADMIN_PASSWORD": PASSWORD,
             "SLIPWAY_WEB_WORKERS": "1",
+            # Engines have a helper container only where a test asks for it: most count containers.
+            "SLIPWAY_TASK_ENDPOINT": "roles",
             **self._own_database(),
             **(environment or {}),
         }

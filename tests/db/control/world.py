@@ -40,6 +40,7 @@ JOBS: dict[str, Callable[..., Any]] = {
     "services.resolve_images": service_jobs.resolve_images,
     "services.clean_instance": service_jobs.clean_instance,
     "services.collect_logs": service_jobs.collect_logs,
+    "services.remove_helper": service_jobs.remove_helper,
     "clusters.probe_instance": cluster_jobs.probe_instance,
     "clusters.check_network": cluster_jobs.check_network,
     "base.deliver_facts": outbox.deliver,
