@@ -221,8 +221,8 @@ def _members(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
     rows = list(
         list_container_instances(caller(request), cluster=cluster.name).order_by("name", "id")[:MOST_MEMBERS]
     )
-    rows.sort(key=lambda row: bool(row.overlay.get("in")))
-    inside = sum(1 for row in rows if row.overlay.get("in"))
+    rows.sort(key=lambda row: row.connected and bool(row.overlay.get("in")))
+    inside = sum(1 for row in rows if row.connected and row.overlay.get("in"))
     return {
         "rows": [(row, row.overlay, links.instance(cluster.name, row.pk)) for row in rows],
         "inside": inside,
