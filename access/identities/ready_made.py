@@ -87,6 +87,7 @@ _OPERATE: dict[str, Any] = {
         "ecs:StopTask",
         "ecs:UpdateTaskProtection",
         "ecs:UpdateContainerInstancesState",
+        "slipway:CleanContainerInstance",
     ],
     "Resource": "*",
 }

@@ -219,6 +219,11 @@ def _start_one(task: Task, engine: Engine, seen: Seen, row: TaskContainer, spec:
     except initialization.CannotInitialize as error:
         seen.resource_error = str(error)
         return
+    except supply.Failing as error:
+        if error.attempts < supply.MOST_ATTEMPTS:
+            raise
+        seen.start_errors[row.name] = f"{row.image}: {error} ({error.attempts} attempts)"
+        return
     except EngineRetryable:
         if row.runtime_id:
             TaskContainer.objects.filter(pk=row.pk).update(runtime_id=row.runtime_id)
