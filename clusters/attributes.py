@@ -1,7 +1,8 @@
 """Attributes of container instances: what cluster queries ask and placement spreads over.
 
-Those that begin with `ecs.` are the engine's own, set when it connects; `ecs.availability-zone` alone is for people to
-set, since nobody else knows where a host stands.
+Those that begin with `ecs.` are the engine's own, set when it connects. Two are for people to set:
+`ecs.availability-zone`, since nobody else knows where a host stands, and `ecs.instance-type`, which is its size
+(`4cpu-16gib`) unless given.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
 Attribute = dict[str, str]  # AWS form: name, value, targetType, targetId (an ARN)
 
 ZONE = "ecs.availability-zone"
+TYPE = "ecs.instance-type"
+_FOR_PEOPLE = {ZONE, TYPE}  # of those that begin with ecs.
 MOST = 10  # custom attributes of one instance, and attributes in one call, as ECS
 _TARGET = "container-instance"
 _NAME = re.compile(r"[A-Za-z0-9_./\\-]{1,128}")
@@ -36,7 +39,11 @@ class TargetNotFound(NotFound):
 
 def problem_of_name(name: object) -> str:
     """ "" where it is one that people may give."""
-    given = isinstance(name, str) and _NAME.fullmatch(name) and (not name.startswith("ecs.") or name == ZONE)
+    given = (
+        isinstance(name, str)
+        and _NAME.fullmatch(name)
+        and (not name.startswith("ecs.") or name in _FOR_PEOPLE)
+    )
     return "" if given else _NAME_RULE
 
 

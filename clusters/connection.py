@@ -27,6 +27,7 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
     built_in = {
         "ecs.os-type": "linux",
         "ecs.cpu-architecture": info.architecture,
+        "ecs.instance-type": instance.attributes.get("ecs.instance-type") or _size(info),
     }
     try:
         with transaction.atomic():
@@ -69,6 +70,11 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
         return False
     instance.refresh_from_db()
     return True
+
+
+def _size(info: EngineInfo) -> str:
+    """The type of a machine that has none: 4cpu-16gib."""
+    return f"{max(1, info.cpu // 1024)}cpu-{max(1, round(info.memory / 1024))}gib"
 
 
 def declare_lost() -> int:

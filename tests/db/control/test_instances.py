@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from clusters.attributes import put_attributes
 from clusters.operations import deregister_container_instance, update_container_instance_state
 from services.models import Task
 
@@ -175,3 +176,13 @@ def test_an_engine_that_forgot_what_it_started_has_its_tasks_replaced(world: Wor
     assert not any(task.failed for task in ended)
     assert len(world.running()) == 2
     assert accounts() == []
+
+
+def test_the_type_of_a_machine_is_its_size_unless_it_is_given(world: World) -> None:
+    world.host("one", cpu=4096, memory=16_000)
+    assert world.instance("one").attributes["ecs.instance-type"] == "4cpu-16gib"
+    given = [{"name": "ecs.instance-type", "value": "m5.large", "targetId": world.instances["one"]}]
+    put_attributes(CALLER, attributes=given)
+    world.lose("one")
+    world.find("one")
+    assert world.instance("one").attributes["ecs.instance-type"] == "m5.large"
