@@ -156,7 +156,7 @@ class ContainerInstance(models.Model):
     @property
     def ec2_instance_id(self) -> str:
         """In EC2's form, as scripts and cluster queries expect one."""
-        return f"i-{self.id[:17]}"
+        return ec2_instance_id(self.id)
 
     @property
     def availability_zone(self) -> str:
@@ -281,6 +281,11 @@ class AccountSetting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.value}"
+
+
+def ec2_instance_id(instance_id: str) -> str:
+    """In EC2's form, as scripts and cluster queries expect one."""
+    return f"i-{instance_id[:17]}"
 
 
 def instance_topics(instance: ContainerInstance) -> tuple[str, ...]:

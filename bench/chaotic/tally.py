@@ -3,6 +3,7 @@ SDK, HTTP, and the client's own journal."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -100,15 +101,20 @@ class Engine:
             client = docker.APIClient(base_url=self.url, version="1.41", timeout=4)
             try:
                 found: list[dict[str, Any]] = client.containers(all=True, filters=filters)
+                for one in found:
+                    _correct(client, one)
                 return found
             finally:
                 client.close()
         except _TRANSPORT:
             return None
 
-    def has_stranger(self) -> bool | None:
-        found = self.containers()
-        return None if found is None else any(f"/{STRANGER}" in (one["Names"] or []) for one in found)
+
+def _correct(client: docker.APIClient, one: dict[str, Any]) -> None:
+    """An engine whose disk was full lists a container as created that runs: only asked for it by name, it tells."""
+    if one["State"] == "created":
+        with contextlib.suppress(docker.errors.NotFound):
+            one["State"] = client.inspect_container(one["Id"])["State"]["Status"]
 
 
 class Watch:

@@ -10,10 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Max
+from django.db.models.fields.json import KT
 
 from base import clock
 from clusters.cql import Query, QueryError, compile_query, nothing
-from clusters.models import CapacityProvider, ContainerInstance, HostPort, Network
+from clusters.models import CapacityProvider, ContainerInstance, HostPort, Network, ec2_instance_id
 from clusters.strategies import BUILT_IN
 from services import events
 from services.control.driver import checks_health
@@ -27,6 +28,11 @@ _MOST_FAILURES = 300  # beyond the breaker's highest threshold
 _TASK_FIELDS = (
     *("revision", "deployment", "instance", "status", "desired_status", "deployment_health"),
     *("created_at", "started_at", "healthy_at", "protected_until", "capacity_provider"),
+)
+# Of an instance, read for every plan: certificates and errors are of no interest to it.
+_INSTANCE_FIELDS = (
+    *("status", "connected", "lost_at", "registered_at", "attributes", "overlay"),
+    *("cpu", "memory", "cpu_reserved", "memory_reserved", "running_tasks", "pending_tasks"),
 )
 
 
@@ -293,30 +299,40 @@ def _newest_times(
 def instances(cluster_id: int, queries: Iterable[model.Query] = ()) -> tuple[model.Instance, ...]:
     """The registered instances of a cluster with what is reserved on each. `queries`: those that will be asked of
     them; only where one asks for task groups is a further query made, one for all instances."""
-    rows = list(ContainerInstance.objects.filter(cluster_id=cluster_id).exclude(status="INACTIVE"))
+    rows = (
+        ContainerInstance.objects.filter(cluster_id=cluster_id)
+        .exclude(status="INACTIVE")
+        .annotate(version=KT("info__version"))
+        .values_list("pk", "version", *_INSTANCE_FIELDS)
+    )
     ports: dict[str, set[model.Port]] = defaultdict(set)
-    for instance_id, port, protocol in HostPort.objects.filter(instance__in=rows).values_list(
-        "instance_id", "port", "protocol"
-    ):
+    held = HostPort.objects.filter(instance__cluster_id=cluster_id)
+    for instance_id, port, protocol in held.values_list("instance_id", "port", "protocol"):
         ports[instance_id].add((port, protocol))
     groups = task_groups(cluster_id) if any(query.asks_groups for query in queries) else {}
-    return tuple(
-        model.Instance(
-            id=row.pk,
-            status="DRAINING" if row.status == ContainerInstance.Status.DRAINING else "ACTIVE",
-            # A lost one that answers again takes tasks when what it still runs was compared.
-            connected=row.connected and row.lost_at is None,
-            cpu=row.cpu,
-            memory=row.memory,
-            cpu_reserved=row.cpu_reserved,
-            memory_reserved=row.memory_reserved,
-            ports=frozenset(ports[row.pk]),
-            attributes=row.attributes | ({OVERLAY: "overlay"} if row.overlay.get("in") else {}),
-            agent_version=row.agent_version,
-            ec2_instance_id=row.ec2_instance_id,
-            registered_at=row.registered_at,
-            running_tasks=row.running_tasks + row.pending_tasks,
-            groups=groups.get(row.pk, {}),
-        )
-        for row in rows
+    return tuple(_instance(row, ports, groups) for row in rows)
+
+
+def _instance(
+    row: tuple[Any, ...], ports: Mapping[str, set[model.Port]], groups: Mapping[str, Mapping[str, int]]
+) -> model.Instance:
+    """From a row of pk, version and _INSTANCE_FIELDS: hundreds are read for every plan, and objects are dear."""
+    pk, version, status, connected, lost_at, registered_at, attributes, overlay, cpu, memory, *counts = row
+    cpu_reserved, memory_reserved, running, pending = counts
+    return model.Instance(
+        id=pk,
+        status="DRAINING" if status == ContainerInstance.Status.DRAINING else "ACTIVE",
+        # A lost one that answers again takes tasks when what it still runs was compared.
+        connected=connected and lost_at is None,
+        cpu=cpu,
+        memory=memory,
+        cpu_reserved=cpu_reserved,
+        memory_reserved=memory_reserved,
+        ports=frozenset(ports.get(pk, ())),
+        attributes=attributes | ({OVERLAY: "overlay"} if overlay.get("in") else {}),
+        agent_version=version or "",
+        ec2_instance_id=ec2_instance_id(pk),
+        registered_at=registered_at,
+        running_tasks=running + pending,
+        groups=groups.get(pk, {}),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from base import jobs_by_name
@@ -32,12 +33,7 @@ def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
     is unknown then was created by no job that is still to come.
     """
     states = engine.list_containers(detail=False)
-    live = {
-        task.arn: task
-        for task in Task.objects.filter(instance=instance)
-        .exclude(status="STOPPED")
-        .prefetch_related("containers")
-    }
+    live = _live(instance)
     arns = {state.labels.get(LABEL_TASK_ARN, "") for state in states} - live.keys()
     # The engine may have been deregistered and registered anew: those are for that instance to look after.
     elsewhere = set(Task.objects.filter(arn__in=arns).exclude(status="STOPPED").values_list("arn", flat=True))
@@ -53,23 +49,47 @@ def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
             keep_log(state, engine)
             engine.remove_container(state.id)
             removed += 1
-    differing = [task.pk for task in live.values() if _differs(task, by_task.get(task.arn, {}))]
+    differing = [task.id for arn, task in live.items() if _differs(task, by_task.get(arn, {}))]
     wake_tasks(differing)
     record_found(instance)
     return len(differing), removed
 
 
-def _differs(task: Task, states: Mapping[str, ContainerState]) -> bool:
+@dataclass(slots=True)
+class _Known:
+    """Of a live task, what is compared: the rows are many and wide, and every engine's are read once a minute."""
+
+    id: str
+    runs: bool  # RUNNING, and meant to
+    pause: str
+    containers: list[tuple[str, str, str]] = field(default_factory=list)  # runtime id, status, health
+
+
+def _live(instance: ContainerInstance) -> dict[str, _Known]:
+    """The instance's live tasks by ARN."""
+    rows = Task.objects.filter(instance=instance).exclude(status="STOPPED")
+    found = {
+        pk: (arn, _Known(pk, status == desired == "RUNNING", pause))
+        for pk, arn, status, desired, pause in rows.order_by().values_list(
+            "pk", "arn", "status", "desired_status", "pause_id"
+        )
+    }
+    containers = TaskContainer.objects.filter(task__in=rows.order_by())
+    for pk, *one in containers.order_by().values_list("task_id", "runtime_id", "status", "health"):
+        if pk in found:
+            found[pk][1].containers.append((one[0], one[1], one[2]))
+    return dict(found.values())
+
+
+def _differs(task: _Known, states: Mapping[str, ContainerState]) -> bool:
     """Also where only its health does: an engine tells a change of health once, and nobody may have listened."""
     running = {key for key, state in states.items() if state.status == "running"}
-    for row in task.containers.all():
-        if (row.status == "RUNNING") != (row.runtime_id in running):
+    for runtime_id, status, health in task.containers:
+        if (status == "RUNNING") != (runtime_id in running):
             return True
-        if row.runtime_id in running and observe.health_of(states[row.runtime_id]).value != row.health:
+        if runtime_id in running and observe.health_of(states[runtime_id]).value != health:
             return True
-    if task.pause_id and task.pause_id not in running:
-        return True
-    return task.status != "RUNNING" or task.desired_status != "RUNNING"
+    return not task.runs or bool(task.pause and task.pause not in running)
 
 
 def take_event(event: EngineEvent) -> bool:

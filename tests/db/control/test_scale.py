@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -43,14 +42,18 @@ def _difference(small: list[str], many: list[str]) -> str:
     return "\n".join(sorted({sql[:150] for sql in many} - {sql[:150] for sql in small}))
 
 
-@pytest.mark.parametrize("services", [1, 12])
-def test_a_sweep_with_nothing_due_takes_as_many_statements(world: World, services: int) -> None:
+def test_a_sweep_with_nothing_due_takes_as_many_statements(world: World) -> None:
     world.host("one", "web:1")
     world.register()
-    for number in range(services):
-        world.create(f"web{number}", count=1)
-    world.until(lambda: all(world.service(f"web{n}").steady_since for n in range(services)), 900)
-    world.run(5)
-    with CaptureQueriesContext(connection) as seen:
-        assert sweep.sweep() == 0
-    assert len(seen) == 3
+    taken = []
+    for services in (1, 12):
+        for number in range(1 if services == 12 else 0, services):
+            world.create(f"web{number}", count=1)
+        world.until(
+            lambda amount=services: all(world.service(f"web{n}").steady_since for n in range(amount)), 900
+        )
+        world.run(5)
+        with CaptureQueriesContext(connection) as seen:
+            assert sweep.sweep() == 0
+        taken.append(len(seen))
+    assert taken[0] == taken[1]
