@@ -62,7 +62,7 @@ def services(definition: Any, first: int, count: int, tasks: int, hosts: list[st
     now = clock.now() - timedelta(hours=1)
     rollout = configuration.deployment_configuration(None)
     frozen = {
-        **configuration.capacity(definition, None, None),
+        **configuration.capacity(owner, definition, None, None),
         "networkConfiguration": {},
         **configuration.placement(None, None),
     }
