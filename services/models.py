@@ -88,6 +88,7 @@ class Service(models.Model):
     propagate_tags = models.CharField(max_length=20, default="NONE")
     # Whether tasks started from now on let commands be executed in them. Not frozen by a revision, as on AWS.
     enable_execute_command = models.BooleanField(default=False)
+    availability_zone_rebalancing = models.CharField(max_length=10, default="DISABLED")  # or ENABLED
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=400, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)

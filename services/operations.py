@@ -87,6 +87,7 @@ def create_service(
     scheduling_strategy: str = "REPLICA",
     propagate_tags: str = "NONE",
     enable_execute_command: bool = False,
+    availability_zone_rebalancing: str = "DISABLED",
     tags: Mapping[str, str] | None = None,
 ) -> Service:
     """Create a service and begin its first deployment. Nested parameters are in AWS form. DAEMON: one task on each
@@ -136,6 +137,7 @@ def create_service(
         health_grace=_checked_grace(health_check_grace_period_seconds),
         propagate_tags=propagate_tags,
         enable_execute_command=configuration.flag(enable_execute_command, "enableExecuteCommand"),
+        availability_zone_rebalancing=strategy.rebalancing(availability_zone_rebalancing, daemon, frozen),
         tags=checked(tags),
         created_by=caller.arn,
     )
@@ -167,6 +169,7 @@ def update_service(
     force_new_deployment: bool = False,
     propagate_tags: str | None = None,
     enable_execute_command: bool | None = None,
+    availability_zone_rebalancing: str | None = None,
     from_revision: str | None = None,
 ) -> Service:
     """Scale, reconfigure or deploy. Whatever a service revision freezes (or `force_new_deployment`) begins a new
@@ -199,8 +202,19 @@ def update_service(
         allowed = configuration.flag(enable_execute_command, "enableExecuteCommand")
         audit.note_change("enableExecuteCommand", row.enable_execute_command, allowed)
         row.enable_execute_command = allowed
+    if availability_zone_rebalancing is not None:
+        frozen = dict(current_revision(row).configuration)
+        if placement_strategy is not None:
+            frozen["placementStrategy"] = list(placement_strategy)
+        if capacity_provider_strategy is not None:
+            frozen["capacityProviderStrategy"] = list(capacity_provider_strategy)
+        daemon = row.scheduling_strategy == strategy.DAEMON
+        wanted = strategy.rebalancing(availability_zone_rebalancing, daemon, frozen)
+        audit.note_change("availabilityZoneRebalancing", row.availability_zone_rebalancing, wanted)
+        row.availability_zone_rebalancing = wanted
     row.save(
         update_fields=[
+            "availability_zone_rebalancing",
             "desired_count",
             "deployment_configuration",
             "health_grace",

@@ -17,6 +17,7 @@ PARAMETERS: dict[str, str] = {
     "authentication_code1": "Six digits that the app shows.",
     "authentication_code2": "The six digits that it shows next.",
     "auto_scaling_group_provider": "The Auto Scaling group whose instances it stands for, and how it would be scaled.",
+    "availability_zone_rebalancing": "ENABLED: tasks of a steady service move until its availability zones are even.",
     "before": "A line's cursor: the lines just before it.",
     "before_id": "Records older than the one with this id.",
     "boundary": "Name of the policy that holds it, whatever its other policies allow.",

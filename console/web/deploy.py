@@ -62,6 +62,7 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
         "force": bool(request.GET.get("force")),
         **DeploymentForm.initial_of(found),
         **PlacementForm.placement_of(current.configuration),
+        "rebalance": found.availability_zone_rebalancing == "ENABLED",
     }
     form = DeployForm(request.POST or None, initial=initial)
     form.fields["task_definition"].choices = [(str(row), _label(row, current)) for row in offered]  # type: ignore[attr-defined]

@@ -89,6 +89,7 @@ def snapshot(service: Service) -> model.Snapshot:
         steady=service.steady_since is not None,
         timing=timing(),
         last_events=events.newest(service, 10),
+        rebalance=service.availability_zone_rebalancing == "ENABLED",
         seed=service.pk,
         strategy="DAEMON" if service.scheduling_strategy == "DAEMON" else "REPLICA",
     )
@@ -119,6 +120,7 @@ def fingerprint(service: Service) -> tuple[object, ...]:
         deployment.status if deployment is not None else None,
         service.completed_revision_id,
         repr(service.deployment_configuration),
+        service.availability_zone_rebalancing,
         service.protections,
     )
 

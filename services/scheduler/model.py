@@ -250,6 +250,7 @@ class Snapshot:
     steady: bool  # whether the steady state was announced and not disturbed since
     timing: Timing = field(default_factory=Timing)
     last_events: tuple[str, ...] = ()  # newest last; repeats are suppressed against these
+    rebalance: bool = False  # availabilityZoneRebalancing
     seed: int = 0  # for the random strategy: a plan is a pure function
     # DAEMON: the desired count is not given but follows from the instances.
     strategy: Literal["REPLICA", "DAEMON"] = "REPLICA"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from services.scheduler import daemon, wording
+from services.scheduler import daemon, rebalance, wording
 from services.scheduler.census import Census, take_census
 from services.scheduler.model import (
     Action,
@@ -70,9 +70,14 @@ def _announcements(snapshot: Snapshot, census: Census, outcome: Outcome, goal: G
         lasting.append(wording.event(service, f"{wording.UNPLACED} {outcome.refusal.reason}"))
     if goal.trouble:
         lasting.append(wording.event(service, goal.trouble))
+    if outcome.full_zone:
+        lasting.append(wording.full_zone(service, outcome.full_zone))
     if outcome.blocked:
         lasting.append(wording.event(service, wording.DEADLOCKED))
     said = [event for event in lasting if not wording.is_repeat(event.message, snapshot.last_events)]
+    if outcome.unbalanced:
+        text = f"{wording.UNBALANCED} {outcome.unbalanced}. AZ Rebalancing in progress."
+        said.append(wording.event(service, text))
     if outcome.stops:
         said.append(wording.stopped(service, [stop.task for stop in outcome.stops]))
     return said
@@ -87,8 +92,29 @@ def _steadiness(
     steady = whole and not (deploying or outcome.stops or outcome.starts)
     if steady and (transitions or not snapshot.steady):
         # After a deployment it is said even where the flag was never taken back.
-        return [wording.event(snapshot.service, wording.STEADY), SetSteady(True)]
+        return [
+            *_balanced(snapshot, census, goal),
+            wording.event(snapshot.service, wording.STEADY),
+            SetSteady(True),
+        ]
     return [SetSteady(False)] if snapshot.steady and not steady else []
+
+
+def _balanced(snapshot: Snapshot, census: Census, goal: Goal) -> list[Action]:
+    """Said once after it was said that the zones are not even."""
+    last = next(
+        (
+            said
+            for said in reversed(snapshot.last_events)
+            if wording.UNBALANCED in said or wording.BALANCED in said
+        ),
+        "",
+    )
+    if wording.UNBALANCED not in last or goal.revision is None or not rebalance.applies(snapshot, goal):
+        return []
+    counts = rebalance.zones(snapshot, goal.revision, census.active)
+    text = f"{wording.BALANCED} {rebalance.told(counts)}."
+    return [wording.event(snapshot.service, text)] if rebalance.is_balanced(counts) else []
 
 
 def _wake_at(snapshot: Snapshot, census: Census, outcome: Outcome, now: datetime) -> datetime | None:

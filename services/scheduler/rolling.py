@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.scheduler import wording
+from services.scheduler import rebalance, wording
 from services.scheduler.census import Census, Limits
 from services.scheduler.crew import Budget, Crew, muster
 from services.scheduler.filters import Refusal, Request
@@ -44,6 +44,8 @@ class Outcome:
     throttled: Throttle | None = None
     refusal: Refusal | None = None  # a task could not be placed, and no room is on its way
     unplaced: int = 0
+    unbalanced: str = ""  # the tasks of each zone, in words, where some are being moved
+    full_zone: str = ""  # where one should have been moved to, but there is no room
     again: bool = False  # something that nobody tells of is waited for
     blocked: bool = False  # by minimumHealthyPercent and maximumPercent together
 
@@ -72,6 +74,7 @@ class Reconciler:
             self._make_room_in_count(missing - allowed)
             self._make_room_on_instances()
             self.outcome.blocked = self._is_blocked(missing - allowed)
+        self._rebalance()
         return self.outcome
 
     # ---- stopping ------------------------------------------------------------------------------
@@ -112,8 +115,10 @@ class Reconciler:
         No healthy task goes while fewer than the desired number are healthy: if 3 of 7 are not healthy and 5 are
         desired, 2 of the 3 go.
         """
+        moving = rebalance.held(self.snapshot, self.census, self.goal, self.crew.stay)
         over = len(self.crew.stay) - self.limits.desired
-        for tier in self._tiers([task for task in self.crew.stay if not task.protected]):
+        able = [task for task in self.crew.stay if not task.protected and task.id not in moving]
+        for tier in self._tiers(able):
             # Where protected tasks are the ones not healthy yet, the healthy ones are not theirs to replace.
             spare = (
                 len(tier)
@@ -231,6 +236,25 @@ class Reconciler:
             self.outcome.unplaced += pool.unplaced
             self.outcome.refusal = self.outcome.refusal or pool.refusal
         return allowed
+
+    def _rebalance(self) -> None:
+        """Where all is calm and the zones are not even: start tasks where there are fewest."""
+        goal, stay = self.goal, self.crew.stay
+        if len(stay) < self.limits.desired or self.crew.replace or not rebalance.applies(self.snapshot, goal):
+            return
+        if goal.revision is None or not self._is_idle():
+            return
+        wait = throttle(
+            goal.failures, goal.last_started_at, self.limits.desired, self.snapshot.timing, self.now
+        )
+        if wait is not None and self.now < wait.until:
+            self.outcome.throttled = wait
+            return
+        room = self.limits.upper - len(self.census.live)
+        chosen, self.outcome.full_zone = rebalance.moves(self.snapshot, goal, stay, room)
+        self.outcome.starts += [StartTask(goal.revision.id, None, instance) for instance, _ in chosen]
+        if chosen:
+            self.outcome.unbalanced = rebalance.told(rebalance.zones(self.snapshot, goal.revision, stay))
 
     # ---- no room to start first ----------------------------------------------------------------
 

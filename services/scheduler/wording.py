@@ -18,6 +18,9 @@ DEADLOCKED = (
 
 NO_ROOM = "Waiting for room: "
 
+UNBALANCED = "is not AZ balanced with"
+BALANCED = "is AZ balanced with"
+
 FAILED_HEALTH_CHECKS = "Task failed container health checks"
 
 
@@ -27,6 +30,13 @@ def event(service: str, text: str) -> Announce:
 
 def of_deployment(service: str, deployment: str, text: str) -> Announce:
     return Announce(f"(service {service}) (deployment {deployment}) {text}")
+
+
+def full_zone(service: str, zone: str) -> Announce:
+    return event(
+        service,
+        f"is unable to place a task in {zone} because no container instance met all of its requirements.",
+    )
 
 
 def stopped(service: str, tasks: Sequence[str]) -> Announce:

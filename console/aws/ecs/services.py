@@ -73,6 +73,7 @@ def _shape(row: Service, tasks: Counts, include: Iterable[str]) -> Document:
         "deploymentController": {"type": "ECS"},
         "enableECSManagedTags": False,
         "propagateTags": row.propagate_tags,
+        "availabilityZoneRebalancing": row.availability_zone_rebalancing,
         "enableExecuteCommand": bool(getattr(row, "enable_execute_command", False)),
         **tags_of(row, include),
     }

@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from base.errors import InvalidParameter
+from clusters.attributes import put_attributes
 from clusters.models import ContainerInstance
+from clusters.operations import update_container_instance_state
 from services.control.snapshot import load, snapshot
 
-from .world import World, accounts
+from .world import CALLER, World, accounts
 
 
 def member(*texts: str) -> list[dict[str, str]]:
@@ -95,9 +99,9 @@ def test_one_more_query_only_where_groups_are_asked(racks: World, django_assert_
     )
     racks.run(5)
     plain, asking = load(racks.service("plain").pk), load(racks.service("asking").pk)
-    with django_assert_num_queries(8):
+    with CaptureQueriesContext(connection) as usual:
         snapshot(plain)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(len(usual) + 1):
         facts = snapshot(asking)
     groups = [instance.groups for instance in facts.instances]
     assert sum(sum(counts.values()) for counts in groups) == 2
@@ -111,3 +115,45 @@ def test_a_wrong_expression_is_refused_at_its_place(racks: World) -> None:
     assert caught.value.fields == {
         "placementConstraints[1].expression": "at character 16: expected an operator after attribute:rack, found '='"
     }
+
+
+def test_zones_are_made_even_again(racks: World) -> None:
+    zones = {"one": "a", "two": "b"}
+    for name, zone in zones.items():
+        item = {"name": "ecs.availability-zone", "value": zone, "targetId": racks.instances[name]}
+        put_attributes(CALLER, attributes=[item])
+    racks.register()
+    racks.create(count=4, availability_zone_rebalancing="ENABLED")
+    racks.until_steady()
+    racks.lose("two")
+    racks.run(60)
+    update_container_instance_state(CALLER, container_instance=racks.instances["two"], status="DRAINING")
+    racks.find("two")
+    racks.until(lambda: where(racks) == ["one"] * 4)
+    racks.until_steady()
+    update_container_instance_state(CALLER, container_instance=racks.instances["two"], status="ACTIVE")
+    racks.until(lambda: where(racks) == ["one", "one", "two", "two"])
+    racks.until_steady()
+    told = " ".join(racks.events())
+    assert "is not AZ balanced with 4 tasks in a and 0 tasks in b. AZ Rebalancing in progress." in told
+    assert "is AZ balanced with 2 tasks in a and 2 tasks in b." in told
+    assert accounts() == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"availability_zone_rebalancing": "MAYBE"},
+        {"availability_zone_rebalancing": "ENABLED", "placement_strategy": [{"type": "random"}]},
+        {
+            "availability_zone_rebalancing": "ENABLED",
+            "scheduling_strategy": "DAEMON",
+            "count": None,
+            "deployment_configuration": {},
+        },
+    ],
+)
+def test_rebalancing_that_cannot_be_is_refused_by_name(racks: World, more: Any) -> None:
+    racks.register()
+    with pytest.raises(InvalidParameter, match="availabilityZoneRebalancing"):
+        racks.create(**more)

@@ -181,6 +181,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         instances=tuple(draw(instances(key)) for key in INSTANCES[: draw(st.integers(0, 3))]),
         steady=draw(st.booleans()),
         seed=draw(st.integers(0, 3)),
+        rebalance=draw(st.booleans()),
     )
 
 

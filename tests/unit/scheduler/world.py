@@ -104,6 +104,7 @@ class World:
         self._serial = 0
         self._checks = self.random.random() < 0.5
         self._ports = self.random.random() < 0.2
+        self.rebalance = self.random.random() < 0.5
         self._distinct = self.random.random() < 0.15
         texts = self.random.choice([(), (), (), *((text,) for text in QUERIES)])
         self._constraints = tuple(map(compile_query, texts))
@@ -155,6 +156,7 @@ class World:
             last_started_at=max((t.started_at for t in of_revision if t.started_at), default=None),
             instances=tuple(self._instance(i) for i in self.instances.values()),
             steady=self.steady,
+            rebalance=self.rebalance,
             timing=Timing(throttle_cap=120.0),
             last_events=tuple(self.events[-20:]),
         )
