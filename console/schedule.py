@@ -12,6 +12,8 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "sweep": {"task": "services.sweep", "schedule": 5.0, "options": {"expires": 10}},
     # Overlay networks: who is in the swarm, who is to join or to leave.
     "networks": {"task": "clusters.check_networks", "schedule": 30.0, "options": {"expires": 30}},
+    # Rules that are due. They fire once however often this comes.
+    "fire-rules": {"task": "services.fire_rules", "schedule": 5.0, "options": {"expires": 10}},
     "retention": {"task": "services.retention", "schedule": 900.0, "options": {"expires": 900}},
     # Instances that are to be cleaned up by now, or whose disk is nearly full.
     "clean-instances": {"task": "services.clean_instances", "schedule": 60.0, "options": {"expires": 60}},

@@ -23,6 +23,7 @@ class ServicesConfig(AppConfig):
         from services.control import loss, standing
         from services.execute import operations as execute  # noqa: F401
         from services.provider_use import in_use
+        from services.schedules import operations as schedules  # noqa: F401
         from services.usage import task_groups
 
         facts.provide_task_groups(task_groups)

@@ -6,6 +6,7 @@ from celery import shared_task
 
 from services.control import cleaning, driver, reconcile, retention, standing, sweep
 from services.models import Task
+from services.schedules import firing
 
 
 @shared_task(name="services.reconcile_service", ignore_result=True)
@@ -42,6 +43,16 @@ def clean_instances() -> None:
 @shared_task(name="services.clean_instance", ignore_result=True)
 def clean_instance(instance_id: str) -> None:
     cleaning.clean_instance(instance_id)
+
+
+@shared_task(name="services.fire_rules", ignore_result=True)
+def fire_rules() -> None:
+    firing.fire_due()
+
+
+@shared_task(name="services.run_rule", ignore_result=True)
+def run_rule(run_id: str) -> None:
+    firing.run(run_id)
 
 
 @shared_task(name="services.retention", ignore_result=True)

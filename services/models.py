@@ -369,3 +369,4 @@ class ServiceEvent(models.Model):
 
 # Django finds a room's models here; these stand on Task and are kept apart for their number.
 from services.execute.models import ExecSession, ExecTranscript  # noqa: E402, F401
+from services.schedules.models import Rule, RuleRun, RuleTarget  # noqa: E402, F401

@@ -6,6 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from services.overrides import OVERRIDES
+from services.schedules.targets import TARGET
 from services.taskdef.fields import DOCUMENT
 from services.taskdef.schema import Field, Flag, Kind, ListOf, MapOf, Struct, Text, Whole
 from services.taskdef.sizes import CpuSize, MemorySize
@@ -135,7 +136,8 @@ _DOCUMENTS: dict[str, Schema] = {
 
 def schema_of(name: str) -> Schema:
     """The schema of the parameter `name`. Raises KeyError: a new nested parameter is described here."""
-    return _of(OVERRIDES) if name == "overrides" else _DOCUMENTS[name]
+    tables = {"overrides": OVERRIDES, "targets": TARGET}
+    return _of(tables[name]) if name in tables else _DOCUMENTS[name]
 
 
 @lru_cache(maxsize=1)

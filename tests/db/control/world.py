@@ -39,6 +39,7 @@ JOBS: dict[str, Callable[..., Any]] = {
     "services.drive_task": service_jobs.drive_task,
     "services.resolve_images": service_jobs.resolve_images,
     "services.clean_instance": service_jobs.clean_instance,
+    "services.run_rule": service_jobs.run_rule,
     "services.collect_logs": service_jobs.collect_logs,
     "services.remove_helper": service_jobs.remove_helper,
     "clusters.probe_instance": cluster_jobs.probe_instance,
@@ -220,6 +221,7 @@ class World:
         if self.sweeping and self.clock.now() >= self._next_sweep:
             self._next_sweep = self.clock.now() + timedelta(seconds=self.sweep_every)
             sweep.sweep()
+            service_jobs.fire_rules()
             worked = True
         if self._queue and self._queue[0][0] <= self.clock.now():
             _, _, name, args = heapq.heappop(self._queue)

@@ -9,7 +9,7 @@ import inspect
 from typing import Any
 
 from access.registry import Operation
-from tests.db.rest.cases import DOCUMENT, POLICY, SECRET_POLICY, Scene
+from tests.db.rest.cases import DOCUMENT, POLICY, SECRET_POLICY, TARGET, Scene
 from tests.db.rest.cases_identities import KEY, TRUST
 
 # Of somebody else than the caller, so that what everyone may do for themselves does not answer.
@@ -66,7 +66,11 @@ _VALUES: dict[str, Any] = {
     "session_name": "matrix",
     "session": "0" * 32,
     "status": "DRAINING",
+    "ids": ["a"],
     "protection_enabled": True,
+    "rule": "nightly",
+    "schedule_expression": "rate(1 hour)",
+    "targets": [TARGET],
     "tag_keys": ["team"],
     "tags": {"a": "b"},
     "task": "{task}",
@@ -98,6 +102,8 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
     "invite_user": {"username": "matrix"},
     "register_task_definition": {"document": DOCUMENT},
     "explain_record": {"record": 1},
+    "delete_rule": {"name": "nightly", "force": True},
+    **{name: {"name": "nightly"} for name in ("describe_rule", "disable_rule", "enable_rule", "put_rule")},
     **{
         name: {"name": "/shop/level"}
         for name in (
@@ -123,7 +129,12 @@ def parameters_of(op: Operation, scene: Scene) -> dict[str, Any]:
             )
             value = _VALUES[name]
             if isinstance(value, list):
-                value = [scene.names[one[1:-1]] if one in ("{task}", "{instance}") else one for one in value]
+                value = [
+                    scene.names[one[1:-1]]
+                    if isinstance(one, str) and one in ("{task}", "{instance}")
+                    else one
+                    for one in value
+                ]
             if isinstance(value, str) and value.startswith("{") and value.endswith("}") and len(value) > 2:
                 value = scene.names[value[1:-1]]
             found[name] = value

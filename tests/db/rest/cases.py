@@ -9,12 +9,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from access.models import Group, Policy, Token, User
+from access.models import Group, Policy, Role, Token, User
 from access.registry import system_caller
 from base import here
 from clusters.capacity import create_capacity_provider
 from clusters.models import AccountSetting
 from services.models import TaskDefinition
+from services.schedules.operations import put_rule, put_targets
 from tests import factories
 from tests.db.rest import cases_identities, cases_signin, cases_simulator
 from tests.db.rest.case import Case
@@ -43,6 +44,19 @@ SECRET_POLICY = {
     ],
 }
 
+
+TARGET = {
+    "Id": "a",
+    "Arn": "arn:aws:ecs:us-east-1:123456789012:cluster/production",
+    "RoleArn": "arn:aws:iam::123456789012:role/scheduler",
+    "EcsParameters": {"TaskDefinitionArn": "web:13"},
+}
+EVENTS_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
 
 _S = "clusters/production/services/web"
 READS = [
@@ -79,6 +93,10 @@ READS = [
         "clusters/production/task-protection?tasks={task}",
         "clusters/production/tasks/{task}/exec-sessions",
         "exec-sessions",
+        "rules",
+        "rules/nightly",
+        "rules/nightly/targets",
+        "rules/nightly/runs?status=STARTED",
         "tags?resourceArn={service_arn}",
         "me",
         "users",
@@ -272,6 +290,21 @@ WRITES = [
         {"tasks": ["{task}"], "protectionEnabled": True, "expiresInMinutes": 2881},
         "expiresInMinutes",
     ),
+    Case(
+        "PUT",
+        "rules/hourly",
+        200,
+        {"scheduleExpression": "rate(1 hour)"},
+        {"scheduleExpression": "hourly"},
+        "scheduleExpression",
+    ),
+    Case("POST", "rules/paused/enable", 200, {}, {"now": True}, "now"),
+    Case("POST", "rules/nightly/disable", 200, {}, {"now": True}, "now"),
+    Case(
+        "PUT", "rules/nightly/targets", 200, {"targets": [{**TARGET, "Id": "b"}]}, {"targets": []}, "targets"
+    ),
+    Case("DELETE", "rules/nightly/targets?ids=a", 200),
+    Case("DELETE", "rules/nightly?force=true", 204),
     Case(
         "POST",
         "tags",
@@ -469,6 +502,10 @@ class Scene:
         put_resource_policy(us, secret_id="guarded", resource_policy=SECRET_POLICY)
         rotate_secret(us, secret_id="guarded", rotation_hook="http://127.0.0.1:9/", rotate_immediately=False)
         delete_secret(us, secret_id="doomed")
+        Role.objects.create(name="scheduler", trust_policy=EVENTS_TRUST)
+        put_rule(us, name="nightly", schedule_expression="cron(0 3 * * ? *)")
+        put_targets(us, rule="nightly", targets=[TARGET])
+        put_rule(us, name="paused", schedule_expression="rate(1 hour)", state="DISABLED")
         exec_session = factories.exec_session(world.new[0])
         create_capacity_provider(
             us, name="idle", auto_scaling_group_provider={"autoScalingGroupArn": "idle-hosts"}
