@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('services', '0007_task_capacity_provider'),
+        ('services', '0008_zone_rebalancing'),
     ]
 
     operations = [
