@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from console.aws import sts  # noqa: F401
+from console.aws import sts, vault  # noqa: F401
 from console.aws.ecs import (  # noqa: F401
     agents,
     attributes,

@@ -215,3 +215,32 @@ def versions_of(aws: Ask, engine_url: str, service: str, revision: str) -> list[
         assert facts["Config"]["Labels"]["com.amazonaws.ecs.task-arn"] == task["taskArn"]
         found += [one.partition("=")[2] for one in facts["Config"]["Env"] if one.startswith("VERSION=")]
     return found
+
+
+def test_the_javascript_sdk_brings_a_service_to_its_second_revision(site: Site, engine_url: str) -> None:
+    done = subprocess.run(
+        [
+            "node",
+            str(Path(__file__).with_name("deploy.mjs")),
+            site.installation.url,
+            "web-js",
+            site.image("web"),
+        ],
+        env={
+            "PATH": os.environ["PATH"],
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_REGION": "us-east-1",
+        },
+        capture_output=True,
+        text=True,
+        timeout=420,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["cluster"], said["refusal"]) == ("ACTIVE", "ClusterNotFoundException")
+    assert said["service"]["taskDefinition"] == said["second"] and said["service"]["runningCount"] == 2
+    aws = Boto(site, Path())
+    assert versions_of(aws, engine_url, "web-js", said["second"]) == ["2", "2"]
+    aws("delete_service", cluster="default", service="web-js", force=True)
