@@ -7,6 +7,7 @@ from console.aws import sts, vault  # noqa: F401
 from console.aws.ecs import (  # noqa: F401
     agents,
     attributes,
+    capacity,
     clusters,
     definitions,
     deployments,

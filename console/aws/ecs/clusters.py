@@ -49,6 +49,8 @@ def _shape(row: Cluster, registered: int, include: Iterable[str], caller: Caller
         "runningTasksCount": row.running_tasks,
         "pendingTasksCount": row.pending_tasks,
         "activeServicesCount": row.active_services,
+        "capacityProviders": row.capacity_providers,
+        "defaultCapacityProviderStrategy": row.default_capacity_provider_strategy,
         **tags_of(row, include),
     }
     if "SETTINGS" in include:
