@@ -89,6 +89,7 @@ def known(world: factories.World) -> dict[str, Any]:
         "PolicyArn": here.policy_arn("mine"),
         "PermissionsBoundary": here.policy_arn("mine"),
         "VersionId": "v1",
+        "ResourcePolicy": json.dumps({"Version": "2012-10-17", "Statement": ANYTHING}),
         "AssumeRolePolicyDocument": json.dumps(TRUST),
         "RoleArn": here.role_arn("nothing"),
         "PolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": ANYTHING}),
