@@ -171,7 +171,7 @@ def _judge(operation: Operation, probe: Probe, keys: tuple[str, ...]) -> None:
 NOT_READABLE = ("SerializationException", "MalformedInput")
 SELF_SERVICE = {
     # What is missing here the model does not call required: it is told before any permission is asked for.
-    *("CreateService", "GetTaskProtection"),
+    *("CreateService", "GetTaskProtection", "CreateCapacityProvider", "UpdateCapacityProvider"),
 }
 
 
