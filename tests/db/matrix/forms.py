@@ -229,6 +229,17 @@ FORMS = (
         {"label": "good", "version": "1"},
     ),
     Form("parameter-delete", ("delete_parameter",), {"name": "shop/level"}),
+    Form("user-invite", ("invite_user",), data={"username": "matrix"}),
+    Form("user-link", ("create_sign_in_link",), {"name": "amina"}),
+    Form("user-sessions-end", ("end_sessions",), {"name": "amina"}),
+    Form(
+        "user-factor-remove", ("deactivate_mfa_device",), {"name": "amina", "kind": "app", "device": "phone"}
+    ),
+    Form(
+        "password-rules",
+        ("update_account_password_policy",),
+        data={"minimum_password_length": "12", "password_reuse_prevention": "0", "max_password_age": "0"},
+    ),
     Form("secret", ("get_secret_value",), {"name": "shop/db"}),
     Form("parameter", ("get_parameter",), {"name": "shop/level"}),
 )
@@ -238,20 +249,11 @@ READS = {
     *("instance", "service-log", "task-log", "task-definitions", "family", "task-definition"),
     *("task-definition-compare", "audit", "audit-export", "audit-verify", "audit-record", "users", "user"),
     *("groups", "group", "roles", "role", "policies", "policy", "policy-compare", "simulator"),
-    *("access-explain", "secrets", "parameters"),
+    *("access-explain", "secrets", "parameters", "user-sign-in", "programs"),
+    *("task-exec", "exec-session-transcript"),
 }
 # Looked at by tests of their own: a role is switched to by its trust policy, a rollback is what was previewed, a
-# policy is edited in versions; other people's sign-in has tests of its own pages.
-ELSEWHERE = (
-    *("switch-", "rollback", "policy-edit"),
-    *(
-        "user-invite",
-        "user-sign-in",
-        "user-link",
-        "user-sessions-end",
-        "user-factor-remove",
-        "password-rules",
-    ),
-)
+# policy is edited in versions.
+ELSEWHERE = (*("switch-", "rollback", "policy-edit"),)
 # One's own sign-in: no permission of a ready-made policy decides there.
 ONESELF = ("sign-", "own-", "oidc", "welcome", "forgotten", "invite", "reset")

@@ -18,6 +18,8 @@ from tests.db.rest.cases import Scene
 from tests.db.rest.conftest import make_user, rows
 from tests.factories import World
 
+# Their answer is shown at once, on no page of its own: a new secret, a link, a value.
+_ANSWERED = ("user-key-new", "user-invite", "user-link", "secret", "parameter", "task-exec-begin")
 POLICIES = [one.name for one in READY_MADE]
 
 
@@ -80,8 +82,7 @@ def _allowed(client: Client, form: Form, scene: Scene) -> str | None:
         _address(form, scene), {name: _filled(value, scene) for name, value in form.data.items()}
     )
     transaction.savepoint_rollback(here)
-    # Done and on to the next page; a new key's secret, and a value that was asked for, are shown at once.
-    shown = form.page in ("user-key-new", "secret", "parameter") and response.status_code in (200, 201)
+    shown = form.page in _ANSWERED and response.status_code in (200, 201)
     done = response.status_code == 302 or shown
     return None if done else f"{response.status_code} {response.get('X-Error', '')}"
 
