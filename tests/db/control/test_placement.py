@@ -70,7 +70,7 @@ def test_distinct_instance_counts_the_whole_group(racks: World) -> None:
     second = racks.run_task(count=2, placement_constraints=distinct)
     assert (len(first.tasks), len(second.tasks), len(second.failures)) == (1, 1, 1)
     assert {first.tasks[0].instance_id, second.tasks[0].instance_id} == set(racks.instances.values())
-    assert "did not satisfy the placement constraints: distinctInstance" in second.failures[0]
+    assert "did not satisfy the placement constraints: distinctInstance" in second.failures[0].detail
     assert len(racks.run_task(count=1, group="other", placement_constraints=distinct).tasks) == 1
     assert accounts() == []
 
