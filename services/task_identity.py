@@ -82,6 +82,7 @@ def environment(task: Task, container_name: str) -> dict[str, str]:
     found = {
         "AWS_EXECUTION_ENV": "AWS_ECS_EC2",
         "AWS_REGION": settings.SLIPWAY_REGION,
+        "AWS_DEFAULT_REGION": settings.SLIPWAY_REGION,  # boto3 knows this name only
         "AWS_ENDPOINT_URL": f"http://{'127.0.0.1' if host else ADDRESS}:{port}",
         "ECS_CONTAINER_METADATA_URI_V4": f"{base}/v4/{key}",
     }

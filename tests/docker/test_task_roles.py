@@ -4,10 +4,13 @@ nobody else's; and two installations side by side on one engine."""
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import botocore
 import pytest
 
 from clusters.engine.helper import ROLE, container_name
@@ -163,6 +166,48 @@ def test_the_helper_is_ours_and_is_mended(tasks: Tasks) -> None:
     tasks.answered(task, CREDENTIALS)
     (again,) = engine.list_containers({LABEL_ROLE: ROLE})
     assert again.status == "running" and again.id != helper.id
+
+
+_BOTO3 = """
+import boto3, botocore.exceptions
+print(boto3.client("sts").get_caller_identity()["Arn"])
+ecs = boto3.client("ecs")
+print(ecs.describe_clusters(clusters=["default"])["clusters"][0]["clusterName"])
+try:
+    ecs.create_cluster(clusterName="mine")
+except botocore.exceptions.ClientError as error:
+    print(error.response["Error"]["Code"])
+"""
+
+
+def test_boto3_with_nothing_configured_acts_as_the_task_role(tasks: Tasks) -> None:
+    """The machine's own Python and packages, mounted read-only."""
+    tasks.site.installation.python(
+        "from access.registry import call, system_caller\n"
+        "policy = {'Version': '2012-10-17', 'Statement': [{'Effect': 'Allow', "
+        "'Action': 'ecs:DescribeClusters', 'Resource': '*'}]}\n"
+        "call('put_role_policy', system_caller('test'), role='reader', policy_name='look', document=policy)"
+    )
+    packages = str(Path(botocore.__file__).parents[1])
+    folders = [one for one in (sys.base_prefix, packages, "/usr/lib", "/lib", "/lib64") if Path(one).exists()]
+    mounts = [
+        {"sourceVolume": f"v{i}", "containerPath": one, "readOnly": True} for i, one in enumerate(folders)
+    ]
+    volumes = [{"name": f"v{i}", "host": {"sourcePath": one}} for i, one in enumerate(folders)]
+    document = definition(
+        "boto",
+        container("app", tasks.image, memory=256, mountPoints=mounts),
+        taskRoleArn="reader",
+        volumes=volumes,
+    )
+    task = tasks.site.run(document)
+    tasks.answered(task, CREDENTIALS)
+    python = f"{sys.base_prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+    code, said = tasks.sh(task, f"PYTHONPATH={packages} HOME=/tmp {python} -c '{_BOTO3}' 2>&1")
+    assert code == 0, said
+    who, cluster, refused = said.split()
+    assert who.endswith(f":assumed-role/reader/{task['id']}") and cluster == "default"
+    assert refused == "AccessDeniedException"
 
 
 def test_two_installations_share_an_engine(tasks: Tasks, engine_url: str) -> None:
