@@ -54,7 +54,7 @@ def ready(world: World) -> World:
     world.sweep_every = 30.0
     world.host("one", "job:1")
     world.register("job", "job:1", command=["work"])
-    role("scheduler", "ecs:RunTask", "iam:PassRole")
+    role("scheduler", "ecs:RunTask", "ecs:TagResource", "iam:PassRole")
     put_rule(CALLER, name="nightly", schedule_expression="cron(0 * * * ? *)")
     put_targets(CALLER, rule="nightly", targets=[target()])
     return world
