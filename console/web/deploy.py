@@ -15,7 +15,7 @@ from base.errors import AccessDenied, OperationError
 from console.web.deployment_form import DeploymentForm
 from console.web.forms import mark
 from console.web.page import caller, may, page
-from console.web.placement_form import PlacementForm
+from console.web.placement_form import ServicePlacementForm
 from console.web.places import to_service
 from console.web.service_words import short_image
 from console.web.terms import drawn
@@ -27,7 +27,7 @@ from services.taskdef.diff import diff
 _MOST_REVISIONS = 60  # offered; older ones by `?task_definition=`
 
 
-class DeployForm(DeploymentForm, PlacementForm):
+class DeployForm(DeploymentForm, ServicePlacementForm):
     task_definition = forms.ChoiceField(label=gettext_lazy("Revision"))
     force = forms.BooleanField(
         label=gettext_lazy("Force a new deployment"),
@@ -43,7 +43,7 @@ class DeployForm(DeploymentForm, PlacementForm):
 _PATHS = {
     "taskDefinition": "task_definition",
     **DeploymentForm.PATHS,
-    **PlacementForm.PLACEMENT_PATHS,
+    **ServicePlacementForm.SERVICE_PATHS,
 }
 
 
@@ -61,7 +61,7 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
         "task_definition": str(chosen),
         "force": bool(request.GET.get("force")),
         **DeploymentForm.initial_of(found),
-        **PlacementForm.placement_of(current.configuration),
+        **ServicePlacementForm.placement_of(current.configuration),
         "rebalance": found.availability_zone_rebalancing == "ENABLED",
     }
     form = DeployForm(request.POST or None, initial=initial)
@@ -121,7 +121,7 @@ def _parameters(service: Service, form: DeployForm) -> dict[str, Any]:
     """What the form did not show stays as it is."""
     given = form.cleaned_data
     return {
-        **(PlacementForm.placement_parameters(given) if "placement" in form.data else {}),
+        **(ServicePlacementForm.service_parameters(given) if "placement" in form.data else {}),
         "task_definition": given["task_definition"],
         "force_new_deployment": given["force"],
         **DeploymentForm.parameters_of(

@@ -85,14 +85,7 @@ class PlacementForm(forms.Form):
         ),
     )
 
-    rebalance = forms.BooleanField(
-        label=gettext_lazy("Keep availability zones even"),
-        required=False,
-        help_text=gettext_lazy("Tasks of a steady service move until no zone has two more than another."),
-    )
-
     PLACEMENT_PATHS: ClassVar[dict[str, str]] = {
-        "availabilityZoneRebalancing": "rebalance",
         "placementStrategy": "strategies",
         **{f"placementStrategy[{n}].{name}": "strategies" for n in range(6) for name in ("type", "field")},
         "placementConstraints": "member_of",
@@ -120,10 +113,32 @@ class PlacementForm(forms.Form):
         strategy = given["strategies"] if kind == _CUSTOM else _TEMPLATES[kind][1]
         expressions = [line.strip() for line in given["member_of"].splitlines() if line.strip()]
         return {
-            "availability_zone_rebalancing": "ENABLED" if given["rebalance"] else "DISABLED",
             "placement_strategy": strategy,
             "placement_constraints": [
                 *([{"type": "distinctInstance"}] if given["distinct"] else []),
                 *({"type": "memberOf", "expression": text} for text in expressions),
             ],
+        }
+
+
+class ServicePlacementForm(PlacementForm):
+    """With what is asked of services alone."""
+
+    rebalance = forms.BooleanField(
+        label=gettext_lazy("Keep availability zones even"),
+        required=False,
+        help_text=gettext_lazy("Tasks of a steady service move until no zone has two more than another."),
+    )
+
+    SERVICE_PATHS: ClassVar[dict[str, str]] = {
+        "availabilityZoneRebalancing": "rebalance",
+        **PlacementForm.PLACEMENT_PATHS,
+    }
+
+    @staticmethod
+    def service_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+        """The operation's parameters."""
+        return {
+            "availability_zone_rebalancing": "ENABLED" if given["rebalance"] else "DISABLED",
+            **PlacementForm.placement_parameters(given),
         }

@@ -18,7 +18,7 @@ from console.web.deployment_form import DeploymentForm
 from console.web.forms import mark
 from console.web.page import caller, may, page
 from console.web.parts import Crumb
-from console.web.placement_form import PlacementForm
+from console.web.placement_form import ServicePlacementForm
 from console.web.places import place
 from console.web.service_words import short_image
 from services import operations, queries
@@ -26,7 +26,7 @@ from services import operations, queries
 _MOST_OFFERED = 200
 
 
-class CreateForm(DeploymentForm, PlacementForm):
+class CreateForm(DeploymentForm, ServicePlacementForm):
     cluster = forms.ChoiceField(label=gettext_lazy("Cluster"))
     service_name = forms.CharField(
         label=gettext_lazy("Service name"),
@@ -73,7 +73,7 @@ class CreateForm(DeploymentForm, PlacementForm):
         "desiredCount": "desired_count",
         "schedulingStrategy": "scheduling_strategy",
         "launchType": "launch_type",
-        **PlacementForm.PLACEMENT_PATHS,
+        **ServicePlacementForm.SERVICE_PATHS,
         **DeploymentForm.PATHS,
     }
 
@@ -126,7 +126,7 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
         "task_definition": given["task_definition"].strip(),
         "desired_count": given["desired_count"],
         "launch_type": given["launch_type"] or None,
-        **PlacementForm.placement_parameters(given),
+        **ServicePlacementForm.service_parameters(given),
         **DeploymentForm.parameters_of(given),
     }
     return _of_daemon(parameters) if given["scheduling_strategy"] == "DAEMON" else parameters
