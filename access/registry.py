@@ -61,6 +61,7 @@ class Need:
     owners: tuple[str, ...] = ()
     resource_policy: Statements | None = field(default=None, repr=False)
     trust: Statements | None = field(default=None, repr=False)
+    shown: str = ""  # what a refusal calls the resource, where its ARN would tell that it exists
 
     def asked_of(self, caller: Caller) -> Decision:
         """Whether the caller has it."""
@@ -86,6 +87,7 @@ class Operation:
     owners: Callable[[Params], Sequence[str]] | None
     extra: Callable[[Caller, Params], Iterable[Need]] | None
     changes: Callable[[Params, Any], Mapping[str, tuple[Any, Any]]] | None
+    shown: Callable[[Params], str] | None
     body: Callable[..., Any] = field(repr=False)
 
     @property
@@ -119,13 +121,15 @@ def operation(
     redact: Sequence[str] = (),
     audited_read: bool = False,
     changes: Callable[[Params, Any], Mapping[str, tuple[Any, Any]]] | None = None,
+    shown: Callable[[Params], str] | None = None,
 ) -> Callable[[Callable[Concatenate[Caller, P], R]], Callable[Concatenate[Caller, P], R]]:
     """Register a function `f(caller, *, parameters)` as an operation.
 
     `action`: the IAM action ("ecs:UpdateService"). `resource`: the ARN or ARNs it acts on, from the parameters, or "*"
     for an action that has none. `context`: condition keys of the request. `owners`: ARNs the resource belongs to that
     its own does not tell. `extra`: further permissions that these parameters call for. `redact`: parameters (at any
-    depth) never to be kept in the audit trail. `changes`: field -> (before, after) from parameters and result; or let
+    depth) never to be kept in the audit trail. `shown`: what a refusal calls the resource, where its ARN would
+    tell whether it exists. `changes`: field -> (before, after) from parameters and result; or let
     the body call access.trail.audit.note_change.
     """
 
@@ -146,6 +150,7 @@ def operation(
             owners=owners,
             extra=extra,
             changes=changes,
+            shown=shown,
             body=body,
         )
         known = _operations.get(registered.name)
@@ -276,7 +281,8 @@ def _own_needs(op: Operation, params: Params) -> list[Need]:
         given = op.context(params)
         context = {**context, **given} if context else given
     owners = tuple(op.owners(params)) if op.owners is not None else ()
-    return [Need(op.action, resource, context, owners) for resource in resources]
+    shown = op.shown(params) if op.shown is not None else ""
+    return [Need(op.action, resource, context, owners, shown=shown) for resource in resources]
 
 
 def _require(op: Operation, caller: Caller, params: Params, needs: Sequence[Need]) -> None:
@@ -342,7 +348,8 @@ def _leave(record: AuditRecord | None, error: Exception, *, alone: bool | None =
 
 
 def _denied(caller: Caller, need: Need, decision: Decision) -> AccessDenied:
-    where = "" if need.resource == "*" else f" on resource: {need.resource}"
+    resource = need.shown or need.resource
+    where = "" if resource == "*" else f" on resource: {resource}"
     if decision.reason == "explicit-deny":
         sid = decision.statement.sid if decision.statement else ""
         source = decision.statement.source if decision.statement else ""
@@ -362,7 +369,7 @@ def _denied(caller: Caller, need: Need, decision: Decision) -> AccessDenied:
     return AccessDenied(
         f"User: {caller.arn} is not authorized to perform: {need.action}{where} {because}.",
         action=need.action,
-        resource=need.resource,
+        resource=resource,
         missing=decision.reason,
         statement=sid,
     )

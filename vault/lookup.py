@@ -72,7 +72,18 @@ def tags_of_parameter(arn: str) -> dict[str, str] | None:
 
 
 def secret_arn_of(params: Params) -> str:
-    return find_secret(params["secret_id"]).arn
+    """Of the secret; one that does not exist is judged as one of that name, so that a refusal is the same for both."""
+    try:
+        return find_secret(params["secret_id"]).arn
+    except NotFound:
+        return shown_arn(params)
+
+
+def shown_arn(params: Params) -> str:
+    """What a refusal calls a secret, whether or not there is one: an ARN as it was given, else one whose six letters,
+    which only an existing secret has, are not told."""
+    asked = str(params["secret_id"])
+    return asked if asked.startswith("arn:") else names.secret_arn(asked, "??????")
 
 
 def secret_context(params: Params) -> Context:
@@ -80,11 +91,11 @@ def secret_context(params: Params) -> Context:
     access.authorization.resource_tags; tags that the request gives or takes are told too."""
 
     def find() -> Context:
-        row = find_secret(params["secret_id"])
+        arn = secret_arn_of(params)
         found = {
             **request_tags(params),
-            "secretsmanager:Name": row.name,
-            "secretsmanager:SecretId": row.arn,
+            "secretsmanager:Name": names.name_in_arn(arn)[:-7],
+            "secretsmanager:SecretId": arn,
         }
         if "version_stage" in params:
             found["secretsmanager:VersionStage"] = params["version_stage"] or CURRENT

@@ -22,6 +22,7 @@ from vault.lookup import (
     refuse_keys,
     secret_arn_of,
     secret_context,
+    shown_arn,
 )
 from vault.models import Secret, SecretVersion, secret_topics
 from vault.versions import ResourceExists, add_version, checked_value, move_stage
@@ -96,6 +97,7 @@ def create_secret(
 @operation(
     "secretsmanager:PutSecretValue",
     resource=secret_arn_of,
+    shown=shown_arn,
     context=secret_context,
     redact=_VALUES,
     writes=True,
@@ -120,7 +122,12 @@ def put_secret_value(
 
 
 @operation(
-    "secretsmanager:UpdateSecret", resource=secret_arn_of, context=secret_context, redact=_VALUES, writes=True
+    "secretsmanager:UpdateSecret",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    redact=_VALUES,
+    writes=True,
 )
 def update_secret(
     caller: Caller,
@@ -161,7 +168,13 @@ def _description(text: str) -> str:
     return text
 
 
-@operation("secretsmanager:DeleteSecret", resource=secret_arn_of, context=secret_context, writes=True)
+@operation(
+    "secretsmanager:DeleteSecret",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=True,
+)
 def delete_secret(
     caller: Caller,
     *,
@@ -195,7 +208,13 @@ def delete_secret(
     return DeletedSecret(row.arn, row.name, row.purge_at or clock.now())
 
 
-@operation("secretsmanager:RestoreSecret", resource=secret_arn_of, context=secret_context, writes=True)
+@operation(
+    "secretsmanager:RestoreSecret",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=True,
+)
 def restore_secret(caller: Caller, *, secret_id: str) -> Secret:
     """Take back the deletion of a secret that is still in its recovery window."""
     row = find_secret(secret_id)
@@ -207,7 +226,11 @@ def restore_secret(caller: Caller, *, secret_id: str) -> Secret:
 
 
 @operation(
-    "secretsmanager:UpdateSecretVersionStage", resource=secret_arn_of, context=secret_context, writes=True
+    "secretsmanager:UpdateSecretVersionStage",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=True,
 )
 def update_secret_version_stage(
     caller: Caller,
@@ -229,7 +252,9 @@ def update_secret_version_stage(
     return row
 
 
-@operation("secretsmanager:TagResource", resource=secret_arn_of, context=secret_context, writes=True)
+@operation(
+    "secretsmanager:TagResource", resource=secret_arn_of, shown=shown_arn, context=secret_context, writes=True
+)
 def tag_secret(caller: Caller, *, secret_id: str, tags: Mapping[str, str]) -> None:
     """Add tags to a secret, or change their values."""
     row = find_secret(secret_id)
@@ -242,7 +267,13 @@ def tag_secret(caller: Caller, *, secret_id: str, tags: Mapping[str, str]) -> No
     live.publish(*secret_topics(row))
 
 
-@operation("secretsmanager:UntagResource", resource=secret_arn_of, context=secret_context, writes=True)
+@operation(
+    "secretsmanager:UntagResource",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=True,
+)
 def untag_secret(caller: Caller, *, secret_id: str, tag_keys: Sequence[str]) -> None:
     """Take tags away from a secret."""
     row = find_secret(secret_id)

@@ -11,7 +11,7 @@ from access.registry import Caller, operation
 from access.trail import audit
 from base import live
 from base.errors import InvalidParameter, OperationError
-from vault.lookup import find_secret, live_secret, secret_arn_of, secret_context
+from vault.lookup import find_secret, live_secret, secret_arn_of, secret_context, shown_arn
 from vault.models import Secret, secret_topics
 
 LARGEST = 20480  # characters, Secrets Manager's limit
@@ -66,7 +66,13 @@ def _public(statements: tuple[Statement, ...]) -> bool:
     )
 
 
-@operation("secretsmanager:PutResourcePolicy", resource=secret_arn_of, context=secret_context, writes=True)
+@operation(
+    "secretsmanager:PutResourcePolicy",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=True,
+)
 def put_resource_policy(
     caller: Caller, *, secret_id: str, resource_policy: Mapping[str, Any], block_public_policy: bool = False
 ) -> SecretPolicy:
@@ -81,7 +87,13 @@ def put_resource_policy(
     return _set(row, dict(resource_policy))
 
 
-@operation("secretsmanager:DeleteResourcePolicy", resource=secret_arn_of, context=secret_context, writes=True)
+@operation(
+    "secretsmanager:DeleteResourcePolicy",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=True,
+)
 def delete_resource_policy(caller: Caller, *, secret_id: str) -> SecretPolicy:
     """Take the policy of a secret away."""
     return _set(find_secret(secret_id), None)
@@ -95,7 +107,13 @@ def _set(row: Secret, document: dict[str, Any] | None) -> SecretPolicy:
     return SecretPolicy(row.arn, row.name, document)
 
 
-@operation("secretsmanager:GetResourcePolicy", resource=secret_arn_of, context=secret_context, writes=False)
+@operation(
+    "secretsmanager:GetResourcePolicy",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=False,
+)
 def get_resource_policy(caller: Caller, *, secret_id: str) -> SecretPolicy:
     """The policy of a secret."""
     row = find_secret(secret_id)
@@ -103,7 +121,11 @@ def get_resource_policy(caller: Caller, *, secret_id: str) -> SecretPolicy:
 
 
 @operation(
-    "secretsmanager:ValidateResourcePolicy", resource=secret_arn_of, context=secret_context, writes=False
+    "secretsmanager:ValidateResourcePolicy",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=False,
 )
 def validate_resource_policy(
     caller: Caller, *, secret_id: str, resource_policy: Mapping[str, Any]

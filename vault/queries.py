@@ -14,7 +14,7 @@ from access.trail import audit
 from base import clock
 from base.cipher import CipherError
 from base.errors import ServerError
-from vault.lookup import find_secret, find_version, live_secret, secret_arn_of, secret_context
+from vault.lookup import find_secret, find_version, live_secret, secret_arn_of, secret_context, shown_arn
 from vault.models import Secret, SecretVersion
 
 
@@ -34,6 +34,7 @@ class SecretValue:
 @operation(
     "secretsmanager:GetSecretValue",
     resource=secret_arn_of,
+    shown=shown_arn,
     context=secret_context,
     writes=False,
     audited_read=True,
@@ -69,7 +70,13 @@ def _note_access(secret: Secret, version: SecretVersion) -> None:
             type(row)._default_manager.filter(pk=row.pk).update(accessed_on=today)
 
 
-@operation("secretsmanager:DescribeSecret", resource=secret_arn_of, context=secret_context, writes=False)
+@operation(
+    "secretsmanager:DescribeSecret",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=False,
+)
 def describe_secret(caller: Caller, *, secret_id: str) -> Secret:
     """A secret with its versions and stages, never a value."""
     return find_secret(secret_id)
@@ -85,7 +92,11 @@ def list_secrets(caller: Caller, *, include_planned_deletion: bool = False) -> Q
 
 
 @operation(
-    "secretsmanager:ListSecretVersionIds", resource=secret_arn_of, context=secret_context, writes=False
+    "secretsmanager:ListSecretVersionIds",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=False,
 )
 def list_secret_version_ids(
     caller: Caller, *, secret_id: str, include_deprecated: bool = False

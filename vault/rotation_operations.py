@@ -12,7 +12,7 @@ from base import cipher, jobs_by_name, live
 from base.errors import invalid
 from base.outgoing import ForbiddenAddress, check_host
 from vault import hooks
-from vault.lookup import InvalidRequest, live_secret, secret_arn_of, secret_context
+from vault.lookup import InvalidRequest, live_secret, secret_arn_of, secret_context, shown_arn
 from vault.models import Secret, secret_topics
 from vault.rotation_models import SecretRotation
 from vault.versions import VERSION_ID
@@ -25,6 +25,7 @@ _RULES = {"AutomaticallyAfterDays"}
 @operation(
     "secretsmanager:RotateSecret",
     resource=secret_arn_of,
+    shown=shown_arn,
     context=secret_context,
     redact=("rotation_hook",),
     writes=True,
@@ -71,7 +72,13 @@ def rotate_secret(
     return found
 
 
-@operation("secretsmanager:CancelRotateSecret", resource=secret_arn_of, context=secret_context, writes=True)
+@operation(
+    "secretsmanager:CancelRotateSecret",
+    resource=secret_arn_of,
+    shown=shown_arn,
+    context=secret_context,
+    writes=True,
+)
 def cancel_rotate_secret(caller: Caller, *, secret_id: str) -> Secret:
     """Rotate a secret no more, and go no further with a rotation under way. What is AWSPENDING stays for you to see."""
     row = live_secret(secret_id)

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from access import registry
 from access.caller import Caller
-from base.errors import AccessDenied, OperationError
+from base.errors import AccessDenied, NotFound, OperationError
 from tests.db.vault.conftest import allow
 from tests.lab.secrets import may, role
+from vault.names import secret_arn
 from vault.operations import create_secret
 from vault.policies import (
     delete_resource_policy,
@@ -92,3 +94,39 @@ def test_mistakes_are_named_and_nothing_is_kept(root: Caller, kept: None) -> Non
         root, secret_id="mine", resource_policy=document(principal="*")
     ).passed
     assert validate_resource_policy(root, secret_id="mine", resource_policy=document()).passed
+
+
+@pytest.mark.parametrize("statements", ["none", "another's", "deny", "tags"])
+@pytest.mark.parametrize("operation", ["describe_secret", "get_secret_value", "delete_secret"])
+def test_a_refusal_does_not_tell_whether_the_secret_exists(
+    root: Caller, caller_with: Callable[..., Caller], operation: str, statements: str
+) -> None:
+    """Not by its words, nor by the six letters that only an existing secret's ARN has."""
+    create_secret(root, name="team-b/there", secret_string="x", tags={"team": "b"})
+    given = {
+        "none": [allow("ecs:*")],
+        "another's": [allow("secretsmanager:*", resource=secret_arn("team-a/*", "??????"))],
+        "deny": [
+            allow("secretsmanager:*"),
+            {**allow("secretsmanager:*", resource=secret_arn("team-b/*", "??????")), "Effect": "Deny"},
+        ],
+        "tags": [allow("secretsmanager:*", StringEquals={"secretsmanager:ResourceTag/team": "a"})],
+    }[statements]
+    ana = caller_with(*given)
+
+    def refused(name: str) -> tuple[str, str, str, str]:
+        with pytest.raises(AccessDenied) as caught:
+            registry.call(operation, ana, secret_id=name)
+        error = caught.value
+        told = (str(error), error.resource, error.missing, error.statement)
+        return tuple(text.replace(name, "NAME") for text in told)  # type: ignore[return-value]
+
+    assert refused("team-b/there") == refused("team-b/nowhere")
+
+
+def test_who_may_see_secrets_of_that_name_learns_that_there_is_none(
+    caller_with: Callable[..., Caller],
+) -> None:
+    ana = caller_with(allow("secretsmanager:*", resource=secret_arn("team-a/*", "??????")))
+    with pytest.raises(NotFound):
+        registry.call("describe_secret", ana, secret_id="team-a/nowhere")
