@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,7 +43,7 @@ def haunt(
 ) -> Iterator[Callable[[int, Callable[..., None]], Haunted]]:
     """Makes a Haunted world of a seed, with the cluster `default` and no engine yet."""
     settings.SLIPWAY_EXTRA_ENGINE_SCHEMES = frozenset({"fake"})
-    time = FakeClock()
+    time, statements = FakeClock(), ExitStack()
 
     def make(seed: int, say: Callable[..., None]) -> Haunted:
         made = Haunted(time, seed, say)
@@ -55,8 +56,7 @@ def haunt(
         register_scheme("fake", made.open)  # type: ignore[arg-type]
         ensure_defaults()
         made.at_base()
-        wrapper = connection.execute_wrapper(made.statement)
-        wrapper.__enter__()
+        statements.enter_context(connection.execute_wrapper(made.statement))
         return made
 
     monkeypatch.setattr(live, "_send", lambda topics: None)
@@ -64,8 +64,7 @@ def haunt(
     monkeypatch.setattr(effects, "_seen_images", {})
     monkeypatch.setattr(effects, "_known_networks", set())
     try:
-        with clock.frozen_by(time.now):
+        with statements, clock.frozen_by(time.now):
             yield make
     finally:
-        connection.execute_wrappers.clear()
         unregister_scheme("fake")
