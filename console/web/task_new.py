@@ -66,7 +66,6 @@ class RunForm(PlacementForm):
         help_text=gettext_lazy("Your name where it is left empty."),
     )
     propagate = forms.BooleanField(label=gettext_lazy("Tags of the task definition too"), required=False)
-    rebalance = None  # type: ignore[assignment]  # Django takes the field away: it is of services only
     tags = TagsField()
     task_role = forms.CharField(label=gettext_lazy("Task role"), required=False)
     execution_role = forms.CharField(label=gettext_lazy("Execution role"), required=False)
@@ -237,13 +236,11 @@ def _run(request: HttpRequest, given: dict[str, Any], names: Sequence[str]) -> R
     }
     if given["instance"]:
         return start_task(caller(request), container_instances=[given["instance"]], **common)
-    placement = PlacementForm.placement_parameters({**given, "rebalance": False})
-    del placement["availability_zone_rebalancing"]
     return run_task(
         caller(request),
         count=given["count"],
         launch_type=given["launch_type"],
-        **placement,
+        **PlacementForm.placement_parameters(given),
         **common,
     )
 
