@@ -1,4 +1,4 @@
-"""The short form of bench/chaos.py: every kind of fault once, on two engines; in `make test-full` on PostgreSQL too."""
+"""The short form of bench/chaos.py: every kind of fault once, on two engines, on both databases in `make test-full`."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = 11
 
 
+@pytest.mark.slow
 def test_every_kind_of_fault_once_and_nothing_is_lost_doubled_or_orphaned() -> None:
     done = subprocess.run(
         [
