@@ -100,8 +100,8 @@ def test_what_is_remembered_is_bounded() -> None:
     ("url", "tls", "word"),
     [
         ("tcp://10.0.0.1:2376", None, "client certificates"),
-        ("http://10.0.0.1", None, "only unix:// and tcp://"),
-        ("ssh://host", None, "only unix:// and tcp://"),
+        ("http://10.0.0.1", None, "only unix://, tcp:// and ssh://"),
+        ("ssh://host", None, "private key"),
         ("tcp://10.0.0.1:2376", TlsFiles("/no/ca", "/no/cert", "/no/key"), "certificate"),
     ],
 )
