@@ -2,6 +2,9 @@
 
 SIMULATION_LOOPS=300 pytest -n 2 tests/db/simulation         # more seeds
 SIMULATION_SEED=116 pytest -s tests/db/simulation            # replay one, step by step
+
+Slow, and not yet a proof: since workers die at SQL statements too, a seed now and then fails in a batch and passes by
+itself, so that what a seed plays still depends on more than the seed (ids, the order of sets).
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ LOOPS = int(os.environ.get("SIMULATION_LOOPS", "16"))
 DEEDS = 25
 _ALIGN = 60.0
 _PATIENCE = 3 * 3600.0
+pytestmark = pytest.mark.slow
 Haunt = Callable[[int, Callable[..., None]], Haunted]
 
 
