@@ -58,7 +58,7 @@ def test_tasks_stopped_for_their_health_are_not_said_to_have_exited(reader) -> N
     Deployment.objects.filter(pk=w.deployment.pk).update(failed_tasks=2)
     text = reader("administrator").text(PAGE)
     assert "2 tasks failed their health checks: <code>wget: server returned 404</code>" in text
-    assert "137" not in text
+    assert "with code 137" not in text
 
 
 def test_failures_of_the_deployment_in_progress_are_told_with_their_reason(reader) -> None:
