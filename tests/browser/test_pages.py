@@ -133,7 +133,7 @@ def test_the_overview_follows_what_happens(page: Page, site: Site, instance_id: 
         "Service.objects.filter(name='mailer').update(running_count=2, steady_since=clock.now())"
     )
     publish(site, "overview")
-    expect(page.get_by_role("heading", name="Needs attention")).to_have_count(0)
+    expect(attention.get_by_role("link", name="mailer")).to_have_count(0)
     site.manage(
         "from services.models import Service\n"
         "Service.objects.filter(name='mailer').update(running_count=0, steady_since=None)"
