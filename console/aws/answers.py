@@ -7,11 +7,11 @@ function to the text within `<...Result>`. None and members that the shape has n
 from __future__ import annotations
 
 import base64
+import html
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from xml.sax.saxutils import escape as _escape
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
@@ -77,7 +77,7 @@ def compiled_xml(shape: StructureShape | None) -> Render:
 
 def escape(text: str) -> str:
     """As text of an element; what XML has no place for is replaced."""
-    return _escape(_NOT_XML.sub("\ufffd", text))
+    return html.escape(_NOT_XML.sub("\ufffd", text), quote=False)
 
 
 def _xml(shape: Shape, seen: dict[str, Render]) -> Render:
