@@ -87,11 +87,10 @@ def _targets(params: Params) -> list[str]:
     """ARNs of the instances that the attributes are of; every one where the request does not even name them."""
     given = params["attributes"] if isinstance(params["attributes"], list | tuple) else []
     cluster = cluster_name(params["cluster"])
-    names = {item.get("targetId") for item in given if isinstance(item, Mapping)}
     found = {
         name if is_arn(name) else here.container_instance_arn(cluster, name)
-        for name in names
-        if isinstance(name, str) and name
+        for item in given
+        if isinstance(item, Mapping) and isinstance(name := item.get("targetId"), str) and name
     }
     return sorted(found) or [here.container_instance_arn(cluster, "*")]
 

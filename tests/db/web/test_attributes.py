@@ -144,3 +144,11 @@ def test_the_page_sets_and_takes_away(reader: Any) -> None:
     text = person.post(address, 400, zone="b", attributes="ecs.rack=8")
     assert "not starting with ecs." in text and own(row)["rack"] == "8"
     assert "ecs:PutAttributes" in reader("read-only").text(address)
+
+
+@pytest.mark.parametrize("target", [{}, [], 7, None])
+def test_a_target_that_is_no_text_is_named(host: ContainerInstance, target: object) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        put_attributes(CALLER, attributes=[{"name": "rack", "value": "7", "targetId": target}])
+    assert "attributes[0].targetId" in caught.value.fields
+    assert own(host).get("rack") is None
