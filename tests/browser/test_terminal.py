@@ -3,6 +3,7 @@ phone; who may not is refused by the page, the WebSocket and REST."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ from tests.browser.conftest import PASSWORD, persistent, ready
 from tests.lab.images import ensure_image
 from tests.lab.installation import Installation, until
 from tests.lab.leftovers import remove_all
+
+PROMPT = re.compile(r"[#$] ")
 
 SET_UP = """
 from access.models import Group, User
@@ -74,7 +77,9 @@ def _signed_in(browser: Browser, shell: Shell, name: str, **more: Any) -> Page:
 
 
 def _types(page: Page, text: str, wanted: str) -> None:
+    """What is typed before a shell has begun to read is thrown away by it, as in any terminal: the prompt is awaited."""
     expect(page.locator(".terminal-state")).to_have_attribute("data-state", "connected", timeout=30_000)
+    expect(page.locator(".xterm-rows")).to_contain_text(PROMPT, timeout=30_000)
     page.keyboard.type(text)
     expect(page.locator(".xterm-rows")).to_contain_text(wanted, timeout=20_000)
 
@@ -103,6 +108,7 @@ def test_on_a_phone_with_its_row_of_keys(browser: Browser, shell: Shell) -> None
     _types(page, "sleep 100\n", "sleep 100")
     page.get_by_role("button", name="Ctrl").click()
     page.keyboard.type("c")
+    expect(page.locator(".xterm-rows")).to_contain_text(re.compile(r"\^C.*[#$] "), timeout=20_000)
     _types(page, "echo back-$((1+1))\n", "back-2")
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= 390
