@@ -77,7 +77,7 @@ def _signed_in(browser: Browser, shell: Shell, name: str, **more: Any) -> Page:
 
 
 def _types(page: Page, text: str, wanted: str) -> None:
-    """What is typed before a shell has begun to read is thrown away by it, as in any terminal: the prompt is awaited."""
+    """The prompt is awaited: what is typed before a shell reads is thrown away by it, as in any terminal."""
     expect(page.locator(".terminal-state")).to_have_attribute("data-state", "connected", timeout=30_000)
     expect(page.locator(".xterm-rows")).to_contain_text(PROMPT, timeout=30_000)
     page.keyboard.type(text)
