@@ -9,6 +9,7 @@ from access.registry import Caller, Params, operation
 from base import here
 from base.arn import is_arn
 from base.errors import cluster_not_found, invalid, not_found
+from base.prepared import Given, Prepared
 from clusters.facts import matching
 from clusters.models import Cluster, ContainerInstance
 
@@ -35,10 +36,16 @@ def instance_arn_of(params: Params) -> str:
 def find_cluster(name_or_arn: str | None) -> Cluster:
     """An ACTIVE cluster. Raises ClusterNotFoundException."""
     name = cluster_name(name_or_arn)
-    cluster = Cluster.objects.filter(name=name, status=Cluster.Status.ACTIVE).first()
+    cluster = _ACTIVE.first(name=name)
     if cluster is None:
         raise cluster_not_found(name)
     return cluster
+
+
+# Asked by nearly every operation.
+_ACTIVE = Prepared(
+    lambda: Cluster.objects.filter(name=Given("name"), status=Cluster.Status.ACTIVE).order_by()[:1]
+)
 
 
 def find_instance(cluster: Cluster, id_or_arn: str) -> ContainerInstance:

@@ -12,6 +12,7 @@ from access.registry import Caller, Need, Params, operation
 from access.trail import audit
 from base import clock, here, live
 from base.errors import ClientError
+from base.prepared import Given, Prepared, PreparedUpdate, insert
 from base.tags import checked, from_list
 from services.condition_keys import of_document
 from services.lookup import definition_arn, find_definition, split_definition
@@ -81,11 +82,9 @@ def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> 
         raise _refused(error) from None
     normal.update(checked_roles(normal))
     tags = checked(from_list(normal.pop("tags", None)))
-    family, _ = Family.objects.get_or_create(name=normal["family"])
-    Family.objects.filter(pk=family.pk).update(newest=F("newest") + 1)
-    family.refresh_from_db()
+    family = _with_next_number(normal["family"])
     need = resources(normal)
-    row = TaskDefinition.objects.create(
+    row = TaskDefinition(
         family=family,
         revision=family.newest,
         arn=here.task_definition_arn(family.name, family.newest),
@@ -95,9 +94,24 @@ def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> 
         tags=tags,
         registered_by=caller.arn,
     )
+    insert(row)
     audit.note_resource(row.arn)
     live.publish("task-definitions", f"taskdef:{family.name}")
     return row
+
+
+def _with_next_number(name: str) -> Family:
+    """The family, made where there is none, with the number that its next revision has; locked for the transaction."""
+    if not _COUNT_UP.run(name=name):
+        Family.objects.get_or_create(name=name)
+        _COUNT_UP.run(name=name)
+    family = _FAMILY.first(name=name)
+    assert family is not None
+    return family
+
+
+_FAMILY = Prepared(lambda: Family.objects.filter(name=Given("name")).order_by())
+_COUNT_UP = PreparedUpdate(lambda: Family.objects.filter(name=Given("name")), newest=F("newest") + 1)
 
 
 def _refused(error: InvalidDocument) -> ClientError:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import QuerySet
+
 from access.registry import Params
 from base import here
 from base.arn import is_arn
@@ -13,6 +17,7 @@ from base.errors import (
     service_not_active,
     service_not_found,
 )
+from base.prepared import Given, Prepared
 from clusters.models import Cluster
 from clusters.queries import cluster_name, find_cluster
 from services.models import Deployment, Service, ServiceRevision, Task, TaskDefinition
@@ -38,24 +43,58 @@ def service_arn_of(params: Params) -> str:
 def find_service(service: str, cluster: str | None = None, *, inactive: bool = False) -> Service:
     """The live service of that name (ACTIVE or DRAINING); with `inactive`, where there is none, the last deleted one.
     Raises ServiceNotFoundException."""
-    rows = Service.objects.select_related("cluster", "deployment", "completed_revision").filter(
-        cluster=find_cluster(cluster_of_service(service, cluster)), name=service_name(service)
-    )
-    row = rows.exclude(status=Service.Status.INACTIVE).first()
+    named = _name_of(service, cluster)
+    row = _LIVE.first(**named)
     if row is None and inactive:
-        row = rows.order_by("-created_at", "-pk").first()
+        row = _LAST.first(**named)
     if row is None:
         raise service_not_found(service)
     return row
 
 
 def find_active_service(service: str, cluster: str | None = None) -> Service:
-    """As find_service, locked for the rest of the transaction, and refused while DRAINING."""
-    found = find_service(service, cluster)
-    row = Service.objects.select_for_update().get(pk=found.pk)
+    """As find_service, locked for the rest of the transaction, with its revisions and their task definitions, and
+    refused while DRAINING."""
+    locked = _LOCK.first(**_name_of(service, cluster))
+    # Read by a statement of its own: whoever held the lock before may have given the service another deployment.
+    row = _WHOLE.first(pk=locked) if locked is not None else None
+    if row is None:
+        raise service_not_found(service)
     if row.status != Service.Status.ACTIVE:
         raise service_not_active(row.name, row.status)
     return row
+
+
+def _name_of(service: str, cluster: str | None) -> dict[str, Any]:
+    """Cluster and name, for the statements below."""
+    owner = find_cluster(cluster_of_service(service, cluster))
+    return {"cluster": owner.pk, "name": service_name(service)}
+
+
+def _named() -> QuerySet[Service]:
+    return Service.objects.filter(cluster=Given("cluster"), name=Given("name"))
+
+
+def _live() -> QuerySet[Service]:
+    return _named().exclude(status=Service.Status.INACTIVE).order_by()
+
+
+_WITH = ("cluster", "deployment", "completed_revision")
+_LIVE = Prepared(lambda: _live().select_related(*_WITH)[:1])
+_LAST = Prepared(lambda: _named().select_related(*_WITH).order_by("-created_at", "-pk")[:1])
+_LOCK: Prepared[int] = Prepared(lambda: _live().select_for_update().values_list("pk", flat=True))
+_WHOLE = Prepared(
+    lambda: (
+        Service.objects.select_related(
+            "cluster",
+            "deployment__target__task_definition__family",
+            "deployment__rollback__task_definition__family",
+            "completed_revision__task_definition__family",
+        )
+        .filter(pk=Given("pk"))
+        .order_by()
+    )
+)
 
 
 def split_definition(text: str) -> tuple[str, int | None]:

@@ -13,6 +13,7 @@ from access.registry import Caller, Need, Params, operation
 from access.trail import audit
 from base import here
 from base.errors import ClientError, InvalidParameter, invalid
+from base.prepared import update
 from base.tags import checked
 from clusters.models import Cluster
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
@@ -212,15 +213,14 @@ def update_service(
         wanted = strategy.rebalancing(availability_zone_rebalancing, daemon, frozen)
         audit.note_change("availabilityZoneRebalancing", row.availability_zone_rebalancing, wanted)
         row.availability_zone_rebalancing = wanted
-    row.save(
-        update_fields=[
-            "availability_zone_rebalancing",
-            "desired_count",
-            "deployment_configuration",
-            "health_grace",
-            "propagate_tags",
-            "enable_execute_command",
-        ]
+    update(
+        row,
+        "availability_zone_rebalancing",
+        "desired_count",
+        "deployment_configuration",
+        "health_grace",
+        "propagate_tags",
+        "enable_execute_command",
     )
     if row.deployment is not None and deployment_configuration is not None:
         Deployment.objects.filter(pk=row.deployment_id).update(configuration=row.deployment_configuration)

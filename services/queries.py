@@ -3,6 +3,8 @@ caller may see, filtered in SQL; none asks an engine."""
 
 from __future__ import annotations
 
+from functools import cache
+
 from django.db.models import Count, Max, Q, QuerySet
 
 from access.authorization.visibility import visible
@@ -75,17 +77,20 @@ def describe_task_definition(caller: Caller, *, task_definition: str) -> TaskDef
 @operation("ecs:ListServices", resource=_anything, writes=False)
 def list_services(caller: Caller, *, cluster: str | None = None) -> QuerySet[Service]:
     """Live services, of one cluster or of all."""
-    rows = Service.objects.exclude(status=Service.Status.INACTIVE).select_related(
+    rows = _live_services()
+    if cluster is not None:
+        rows = rows.filter(cluster=find_cluster(cluster))
+    return visible(rows, caller, "ecs:DescribeServices", row_keys=SERVICE_KEYS).select_related(
         "cluster",
         "deployment__target__task_definition__family",
         "deployment__rollback__task_definition__family",
         "completed_revision__task_definition__family",
     )
-    if cluster is not None:
-        rows = rows.filter(cluster=find_cluster(cluster))
-    return visible(
-        rows.order_by("cluster__name", "name"), caller, "ecs:DescribeServices", row_keys=SERVICE_KEYS
-    )
+
+
+@cache
+def _live_services() -> QuerySet[Service]:
+    return Service.objects.exclude(status=Service.Status.INACTIVE).order_by("cluster__name", "name")
 
 
 @operation("ecs:DescribeServices", resource=service_arn_of, writes=False)

@@ -7,6 +7,7 @@ from them how much is hidden; for them the database counts what they see.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from django.db.models import Count, Q, QuerySet
@@ -33,20 +34,28 @@ def tasks_seen(caller: Caller, tasks: QuerySet[Task]) -> QuerySet[Task]:
 def count_what_is_seen(caller: Caller, clusters: Sequence[Cluster]) -> None:
     """Put the numbers this caller may know into rows about to be shown (they are not to be saved). No query for who
     sees everything, at most three for others."""
-    services = Service.objects.exclude(status=Service.Status.INACTIVE).order_by()
+    services, tasks, instances = _counted()
     some = services_seen(caller, services)
     if some is not services:
         _put(clusters, some, active_services=Count("pk"))
-    tasks = Task.objects.exclude(status="STOPPED").order_by()
     few = tasks_seen(caller, tasks)
     if few is not tasks:
         running = Count("pk", filter=Q(status="RUNNING"))
         _put(clusters, few, running_tasks=running, pending_tasks=Count("pk", filter=_PENDING))
-    instances = ContainerInstance.objects.exclude(status="INACTIVE").order_by()
     keys = {"ecs:cluster": "cluster__arn"}
     one = visible(instances, caller, "ecs:DescribeContainerInstances", row_keys=keys)
     if one is not instances:
         _put(clusters, one, registered_instances=Count("pk"))
+
+
+@cache
+def _counted() -> tuple[QuerySet[Service], QuerySet[Task], QuerySet[ContainerInstance]]:
+    """What the columns of clusters count: built once, since every answer about a cluster asks who sees all of it."""
+    return (
+        Service.objects.exclude(status=Service.Status.INACTIVE).order_by(),
+        Task.objects.exclude(status="STOPPED").order_by(),
+        ContainerInstance.objects.exclude(status="INACTIVE").order_by(),
+    )
 
 
 def _put(clusters: Sequence[Cluster], seen: QuerySet[Any], **counted: Count) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import DateTimeField, Q
 
 from base import clock, jobs_by_name
+from base.prepared import Given, PreparedUpdate
 from services.models import Service, Task
 
 RECONCILE = "services.reconcile_service"
@@ -19,15 +20,19 @@ DRIVE = "services.drive_task"
 _SOON = 60.0  # seconds
 
 
-def _not_due(now: datetime) -> Q:
+def _not_due(now: datetime | Given) -> Q:
     return Q(wake_at=None) | Q(wake_at__gt=now)
 
 
 def wake_service(service_id: int, *, delay: float = 0.0) -> None:
     """Have the service planned anew, as soon as the current transaction has committed."""
     now = clock.now()
-    if Service.objects.filter(_not_due(now), pk=service_id).update(wake_at=now):
+    if _WAKE.run(pk=service_id, now=now):
         jobs_by_name.send_on_commit(RECONCILE, service_id, delay=delay)
+
+
+_NOW = Given("now", DateTimeField())
+_WAKE = PreparedUpdate(lambda: Service.objects.filter(_not_due(_NOW), pk=Given("pk")), wake_at=_NOW)
 
 
 def wake_services(service_ids: Iterable[int]) -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import CharField, F, JSONField, Q, QuerySet, Value
-from django.db.models.functions import Coalesce
+from django.db.models import CharField, F, JSONField, Q, QuerySet, TextField, Value
+from django.db.models.functions import Cast, Coalesce
 
 from access.language.scope import GroupScope, compile_scope
 from access.models import Group, InlinePolicy, Policy, Role, User
 from access.policy import Statement, parse
+from base.prepared import Given, Prepared
 
 Statements = tuple[Statement, ...]
 
@@ -33,45 +34,17 @@ class Attached:
 
 def attached_to_user(user: User) -> Attached:
     """Everything that decides for a user: of its groups, its own, and its boundary."""
-    in_groups = Group.policies.through._default_manager.filter(group__members=user)
-    own = User.policies.through._default_manager.filter(user=user)
-    inline = InlinePolicy.objects.filter(Q(user=user) | Q(group__members=user))
-    return _read(
-        _columns(
-            in_groups, _MANAGED, F("group__name"), F("group__scope"), "policy__name", "policy__document"
-        ),
-        _columns(own, _MANAGED, _NOBODY, _EVERYWHERE, "policy__name", "policy__document"),
-        _columns(
-            inline,
-            _INLINE,
-            Coalesce(F("group__name"), Value("")),
-            Coalesce(F("group__scope"), _EVERYWHERE),
-            "name",
-            "document",
-        ),
-        _boundary(Policy.objects.filter(pk=user.boundary_id or 0)),
-    )
+    return _read(_OF_USER.all(of=user.pk, boundary=user.boundary_id or 0))
 
 
 def attached_to_role(role: Role) -> Attached:
     """Everything that decides for a role: its managed and inline policies, and its boundary."""
-    managed = Role.policies.through._default_manager.filter(role=role)
-    inline = InlinePolicy.objects.filter(role=role)
-    return _read(
-        _columns(managed, _MANAGED, _NOBODY, _EVERYWHERE, "policy__name", "policy__document"),
-        _columns(inline, _INLINE, _NOBODY, _EVERYWHERE, "name", "document"),
-        _boundary(Policy.objects.filter(pk=role.boundary_id or 0)),
-    )
+    return _read(_OF_ROLE.all(of=role.pk, boundary=role.boundary_id or 0))
 
 
 def attached_to_group(group: Group) -> Attached:
     """What a group gives its members, held to its scope."""
-    managed = Group.policies.through._default_manager.filter(group=group)
-    inline = InlinePolicy.objects.filter(group=group)
-    return _read(
-        _columns(managed, _MANAGED, F("group__name"), F("group__scope"), "policy__name", "policy__document"),
-        _columns(inline, _INLINE, F("group__name"), F("group__scope"), "name", "document"),
-    )
+    return _read(_OF_GROUP.all(of=group.pk))
 
 
 def compiled(document: Any, source: str = "") -> Statements:
@@ -84,6 +57,8 @@ def _compiled(text: str, source: str) -> Statements:
     return parse(json.loads(text), source=source)
 
 
+# ---- the rows: asked at every call, so prepared ------------------------------------------------------
+
 _NOBODY = Value("", output_field=CharField())
 _EVERYWHERE = Value([], output_field=JSONField())
 
@@ -91,27 +66,67 @@ _EVERYWHERE = Value([], output_field=JSONField())
 def _columns(
     rows: QuerySet[Any, Any], kind: str, group: Any, scope: Any, name: str, document: str
 ) -> QuerySet[Any, Any]:
-    """(kind, group's name, group's scope, policy's name, document), alike for every table, to be one UNION."""
+    """(kind, group's name, group's scope, policy's name, document's text), alike for every table, to be one UNION."""
     return rows.order_by().values_list(
-        Value(kind, output_field=CharField()), group, scope, F(name), F(document)
+        Value(kind, output_field=CharField()), group, scope, F(name), Cast(F(document), TextField())
     )
 
 
-def _boundary(rows: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+def _boundary() -> QuerySet[Any, Any]:
+    rows = Policy.objects.filter(pk=Given("boundary"))
     return _columns(rows, _BOUNDARY, _NOBODY, _EVERYWHERE, "name", "document")
 
 
-def _read(first: QuerySet[Any, Any], *more: QuerySet[Any, Any]) -> Attached:
+def _managed(through: Any, owner: str, group: Any = _NOBODY, scope: Any = _EVERYWHERE) -> QuerySet[Any, Any]:
+    """`through`: the table between owners and policies."""
+    rows = through._default_manager.filter(**{owner: Given("of")})
+    return _columns(rows, _MANAGED, group, scope, "policy__name", "policy__document")
+
+
+def _rows_of_user() -> QuerySet[Any, Any]:
+    in_groups = _managed(Group.policies.through, "group__members", F("group__name"), F("group__scope"))
+    inline = _columns(
+        InlinePolicy.objects.filter(Q(user=Given("of")) | Q(group__members=Given("of"))),
+        _INLINE,
+        Coalesce(F("group__name"), Value("")),
+        Coalesce(F("group__scope"), _EVERYWHERE),
+        "name",
+        "document",
+    )
+    return in_groups.union(_managed(User.policies.through, "user"), inline, _boundary(), all=True)
+
+
+def _rows_of_role() -> QuerySet[Any, Any]:
+    inline = InlinePolicy.objects.filter(role=Given("of"))
+    return _managed(Role.policies.through, "role").union(
+        _columns(inline, _INLINE, _NOBODY, _EVERYWHERE, "name", "document"), _boundary(), all=True
+    )
+
+
+def _rows_of_group() -> QuerySet[Any, Any]:
+    inline = InlinePolicy.objects.filter(group=Given("of"))
+    name, scope = F("group__name"), F("group__scope")
+    return _managed(Group.policies.through, "group", name, scope).union(
+        _columns(inline, _INLINE, name, scope, "name", "document"), all=True
+    )
+
+
+_OF_USER: Prepared[Any] = Prepared(_rows_of_user)
+_OF_ROLE: Prepared[Any] = Prepared(_rows_of_role)
+_OF_GROUP: Prepared[Any] = Prepared(_rows_of_group)
+
+
+def _read(rows: Iterable[Any]) -> Attached:
     statements: list[Statement] = []
     boundary: Statements | None = None
-    for kind, group, scope, name, document in _sorted(first.union(*more, all=True)):
+    for kind, group, scope, name, document in _sorted(rows):
         source = "/".join(part for part in (group, name) if part)
         if kind == _BOUNDARY:
-            boundary = compiled(document, f"{name} (permissions boundary)")
+            boundary = _compiled(document, f"{name} (permissions boundary)")
             continue
         if kind == _INLINE:
             source += " (inline)"
-        found = compiled(document, source)
+        found = _compiled(document, source)
         held = compile_scope(scope) if group else None
         statements.extend(found if held is None else _held(found, held))
     return Attached(tuple(statements), boundary)

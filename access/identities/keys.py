@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import DateTimeField, Q, QuerySet
 
 from access.caller import Caller
 from access.identities.key_models import AccessKey, TemporaryCredential
@@ -21,6 +21,7 @@ from access.trail import audit
 from base import cipher, here
 from base.clock import now
 from base.errors import EntityAlreadyExists, LimitExceeded, NoSuchEntity, invalid
+from base.prepared import Given, Prepared
 
 MOST_KEYS = 2
 _USED_EVERY = timedelta(minutes=1)
@@ -77,11 +78,7 @@ def find_key(
     """
     if session_token:
         return _temporary(key_id, session_token)
-    key = (
-        AccessKey.objects.select_related("user")
-        .filter(key_id=key_id, active=True, user__is_active=True)
-        .first()
-    )
+    key = _BY_ID.first(key_id=key_id)
     if key is None:
         return None
     moment = now()
@@ -93,19 +90,31 @@ def find_key(
     return Credential(key.key_id, cipher.decrypt(key.encrypted_secret), user=key.user)
 
 
-def _temporary(key_id: str, session_token: str) -> Credential | None:
-    moment = now()
-    row = (
+_BY_ID = Prepared(
+    lambda: (
+        AccessKey.objects.select_related("user")
+        .filter(key_id=Given("key_id"), active=True, user__is_active=True)
+        .order_by()[:1]
+    )
+)
+_TEMPORARY = Prepared(
+    lambda: (
         TemporaryCredential.objects.select_related("user", "role")
         .filter(
             Q(user__isnull=True) | Q(user__is_active=True),
-            key_id=key_id,
-            token_digest=token_digest(session_token),
+            key_id=Given("key_id"),
+            token_digest=Given("token"),
             revoked_at=None,
-            expires_at__gt=moment,
+            expires_at__gt=Given("moment", DateTimeField()),
         )
-        .first()
+        .order_by()[:1]
     )
+)
+
+
+def _temporary(key_id: str, session_token: str) -> Credential | None:
+    moment = now()
+    row = _TEMPORARY.first(key_id=key_id, token=token_digest(session_token), moment=moment)
     if row is None:
         return None
     valid_from = row.role.sessions_valid_from if row.role is not None else None

@@ -17,6 +17,7 @@ from django.db import models, transaction
 
 from access.trail.models import AuditRecord
 from base import jobs_by_name
+from base.prepared import insert
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +133,7 @@ def write(record: AuditRecord) -> None:
     """Write a record in the transaction at hand. Raises when it cannot: what is not audited does not happen."""
     for name in _TEXTS:
         setattr(record, name, _storable(getattr(record, name)))
-    record.save(force_insert=True)
+    insert(record)
     transaction.on_commit(_wake_sealer, robust=True)
 
 

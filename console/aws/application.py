@@ -16,6 +16,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.signals import request_finished, request_started
+from django.db import connection
 
 from access.caller import Caller
 from base.errors import OperationError
@@ -98,7 +99,15 @@ def _in_thread(request: WireRequest) -> Answer:
     try:
         return respond(request)
     finally:
+        _keep_connection()
         request_finished.send(sender=respond)
+
+
+def _keep_connection() -> None:
+    """These threads are few and stay, so each keeps its connection to SQLite, which opening takes as long as a call's
+    questions. Broken ones are closed by Django all the same; PostgreSQL's come from a pool."""
+    if connection.vendor == "sqlite":
+        connection.close_at = None
 
 
 async def send_answer(send: Any, found: Answer, request_id: str) -> None:

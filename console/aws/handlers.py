@@ -184,7 +184,7 @@ def listing(
     member: str,
     *,
     order: Sequence[str],
-    item: Callable[[Any], Any],
+    item: Callable[[Any], Any] | str,
     narrow: Mapping[str, Callable[[Any, Any], Any]] | None = None,
     sizes: tuple[int, int] = (100, 100),
     falling: str = "",
@@ -196,10 +196,10 @@ def listing(
 ) -> None:
     """Register a list operation, whose result is a queryset, as what answers AWS's of the same name, page by page.
 
-    `member`: of the answer, for the rows as `item` shows them. `narrow`: AWS's member -> a function from rows and its
-    value to the rows that are left, for filters that the operation itself has not. `sizes`: of a page where none is
-    asked for, and at most. `falling`: the member that, with the value DESC, turns the order round. The rest as for
-    `mechanical`.
+    `member`: of the answer, for the rows as `item` shows them: a function of a row, or the name of the one column that
+    is shown and read. `narrow`: AWS's member -> a function from rows and its value to the rows that are left, for
+    filters that the operation itself has not. `sizes`: of a page where none is asked for, and at most. `falling`: the
+    member that, with the value DESC, turns the order round. The rest as for `mechanical`.
     """
     made = _Listing(operation, call, names or {}, convert or {}, default or {}, lambda rows: rows)
     made.operation, made.member, made.order, made.item = operation, member, tuple(order), item
@@ -211,7 +211,7 @@ class _Listing(_Mechanical):
     operation: str
     member: str
     order: tuple[str, ...]
-    item: Callable[[Any], Any]
+    item: Callable[[Any], Any] | str
     narrow: Mapping[str, Callable[[Any, Any], Any]]
     sizes: tuple[int, int]
     falling: str
@@ -231,6 +231,7 @@ class _Listing(_Mechanical):
         order = self.order
         if self.falling and filters.get(self.falling) == "DESC":
             order = tuple(one[1:] if one.startswith("-") else f"-{one}" for one in order)
+        item = self.item
         found, following = page(
             rows,
             self.operation,
@@ -240,9 +241,10 @@ class _Listing(_Mechanical):
             limit=self.sizes[1],
             default=self.sizes[0],
             bound=filters,
+            column=item if isinstance(item, str) else "",
         )
         answer: dict[str, Any] = {
-            self.member: [self.item(row) for row in found],
+            self.member: found if isinstance(item, str) else [item(row) for row in found],
             self.paging.following: following,
         }
         if self.paging.truncated:

@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db.models import Count, Q
+from django.db.models import Count
 
 from access.caller import Caller
 from access.registry import call
 from base import here
+from base.prepared import Given, Prepared
 from clusters.models import Cluster, ContainerInstance
 from clusters.queries import DEFAULT_CLUSTER, cluster_name
 from console.aws.ecs.common import Document, each, tags_of
@@ -18,22 +19,30 @@ from console.aws.handlers import answers, listing, mechanical
 from services.models import Service, Task
 from services.seen import count_what_is_seen, services_seen, tasks_seen
 
-_REGISTERED = Q(instances__status__in=[ContainerInstance.Status.ACTIVE, ContainerInstance.Status.DRAINING])
+_REGISTERED: Prepared[int] = Prepared(
+    lambda: (
+        ContainerInstance.objects.filter(
+            cluster=Given("cluster"),
+            status__in=[ContainerInstance.Status.ACTIVE, ContainerInstance.Status.DRAINING],
+        )
+        .order_by()
+        .values("cluster")
+        .annotate(count=Count("pk"))
+        .values_list("count", flat=True)
+    )
+)
 
 
 def shapes(
     rows: Sequence[Cluster], include: Iterable[str] = (), caller: Caller | None = None
 ) -> list[Document]:
-    counted = dict(
-        Cluster.objects.filter(pk__in=[row.pk for row in rows])
-        .annotate(registered=Count("instances", filter=_REGISTERED))
-        .values_list("pk", "registered")
-    )
+    return [_shape(row, _registered(row), include, caller) for row in rows]
+
+
+def _registered(row: Cluster) -> int:
     # Who sees a part of the instances was told how many these are: services.seen.
-    return [
-        _shape(row, getattr(row, "registered_instances", counted.get(row.pk, 0)), include, caller)
-        for row in rows
-    ]
+    told: int | None = getattr(row, "registered_instances", None)
+    return told if told is not None else (_REGISTERED.first(cluster=row.pk) or 0)
 
 
 def shape(row: Cluster) -> Document:
@@ -102,7 +111,7 @@ def _one(row: Cluster) -> Document:
 mechanical("ecs", "CreateCluster", _one)
 mechanical("ecs", "DeleteCluster", _one)
 mechanical("ecs", "UpdateCluster", _one)
-listing("ecs", "ListClusters", "clusterArns", order=["name"], item=lambda row: row.arn)
+listing("ecs", "ListClusters", "clusterArns", order=["name"], item="arn")
 
 
 @answers("ecs", "DescribeClusters", "describe_cluster")

@@ -75,7 +75,7 @@ listing(
     "ListTaskDefinitions",
     "taskDefinitionArns",
     order=["family__name", "revision"],
-    item=lambda row: row.arn,
+    item="arn",
     names={"familyPrefix": "family"},
     falling="sort",
 )

@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 
 from access.caller import Caller
 from access.registry import call
+from base.prepared import Given, Prepared
 from console.aws.ecs.common import Document, each
 from console.aws.handlers import answers, listing, mechanical
 from services.models import Deployment, ServiceRevision, Task
@@ -22,16 +23,23 @@ Counts = dict[str, tuple[int, int]]
 
 
 def counts(services: Iterable[int]) -> Counts:
-    """One query."""
-    rows = (
-        Task.objects.filter(service__in=list(services))
+    """One query for each."""
+    found: Counts = defaultdict(lambda: (0, 0))
+    for service in set(services):
+        rows = _TASKS.all(service=service)
+        found.update({revision: (running, pending) for revision, running, pending in rows})
+    return found
+
+
+_TASKS: Prepared[Any] = Prepared(
+    lambda: (
+        Task.objects.filter(service=Given("service"))
         .exclude(status="STOPPED")
+        .order_by()
         .values_list("revision")
         .annotate(running=Count("pk", filter=_RUNNING), pending=Count("pk", filter=_PENDING))
     )
-    found: Counts = defaultdict(lambda: (0, 0))
-    found.update({revision: (running, pending) for revision, running, pending in rows})
-    return found
+)
 
 
 def _summary(revision: ServiceRevision, requested: int, tasks: Counts) -> Document:

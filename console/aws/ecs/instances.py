@@ -59,7 +59,7 @@ listing(
     "ListContainerInstances",
     "containerInstanceArns",
     order=["id"],
-    item=lambda row: row.arn,
+    item="arn",
     default={"cluster": DEFAULT_CLUSTER},
     narrow={"status": lambda rows, status: rows.filter(status=status)},
 )

@@ -10,12 +10,13 @@ from django.db.models import Q
 from access.caller import Caller
 from access.registry import call
 from base import here
+from base.prepared import Given, Prepared
 from clusters.queries import DEFAULT_CLUSTER
 from console.aws.ecs.common import Document, each, tags_of
 from console.aws.ecs.deployments import Counts, counts
 from console.aws.handlers import answers, listing, mechanical
 from services.lookup import cluster_of_service, service_name
-from services.models import Deployment, Service, ServiceRevision
+from services.models import Deployment, Service, ServiceEvent, ServiceRevision
 from services.operations import current_revision
 
 
@@ -25,7 +26,8 @@ def shapes(rows: Sequence[Service], include: Iterable[str] = ()) -> list[Documen
 
 
 def _one(row: Service) -> Document:
-    fresh = Service.objects.select_related(*_WITH).get(pk=row.pk)
+    fresh = _FRESH.first(pk=row.pk)
+    assert fresh is not None  # services are never deleted, only INACTIVE
     return {"service": shapes([fresh], ["TAGS"])[0]}
 
 
@@ -35,6 +37,15 @@ _WITH = (
     "deployment__rollback__task_definition",
     "deployment__source__task_definition",
     "completed_revision__task_definition",
+)
+_FRESH = Prepared(lambda: Service.objects.select_related(*_WITH).filter(pk=Given("pk")).order_by())
+_EVENTS = Prepared(
+    lambda: ServiceEvent.objects.filter(service=Given("service")).order_by("-created_at", "-id")[:100]
+)
+_LAST_ROLLOUT = Prepared(
+    lambda: Deployment.objects.filter(service=Given("service"), target=Given("target")).order_by("-number")[
+        :1
+    ]
 )
 
 
@@ -59,7 +70,7 @@ def _shape(row: Service, tasks: Counts, include: Iterable[str]) -> Document:
         "deployments": _deployments(row, current, tasks),
         "events": [
             {"id": str(one.event_id), "createdAt": one.created_at, "message": one.message}
-            for one in row.events.all()[:100]
+            for one in _EVENTS.all(service=row.pk)
         ],
         "createdAt": row.created_at,
         "createdBy": row.created_by or None,
@@ -101,10 +112,10 @@ def _deployments(row: Service, current: ServiceRevision, tasks: Counts) -> list[
     if deployment is not None and deployment.source is not None:
         others.add(deployment.source.pk)
     others.discard(current.pk)
-    revisions = list(
-        row.revisions.filter(pk__in=others).select_related("task_definition").order_by("-number")
-    )
-    last = deployment or row.deployments.filter(target=current).order_by("-number").first()
+    revisions: Iterable[ServiceRevision] = ()
+    if others:
+        revisions = row.revisions.filter(pk__in=others).select_related("task_definition").order_by("-number")
+    last = deployment or _LAST_ROLLOUT.first(service=row.pk, target=current.pk)
     state, reason = _rollout(deployment)
     primary = _rollout_shape(current, last, tasks, "PRIMARY", row.desired_count, state, reason)
     return [primary, *(_rollout_shape(one, None, tasks, "ACTIVE", 0, "", "") for one in revisions)]
@@ -178,7 +189,7 @@ listing(
     "ListServices",
     "serviceArns",
     order=["name"],
-    item=lambda row: row.arn,
+    item="arn",
     default={"cluster": DEFAULT_CLUSTER},
     sizes=(10, 100),
     narrow={

@@ -144,7 +144,7 @@ listing(
     "ListTasks",
     "taskArns",
     order=["-created_at", "id"],
-    item=lambda row: row.arn,
+    item="arn",
     names={"serviceName": "service"},
     default={"cluster": DEFAULT_CLUSTER},
     narrow={"launchType": lambda rows, launch: rows.filter(launch_type=launch)},

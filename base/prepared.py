@@ -1,0 +1,178 @@
+"""Queries written once and run again with other values.
+
+Django's ORM takes several times as long to write a statement as the database takes to answer it, so what every call of
+a busy face asks is prepared: built as a queryset like any other, compiled on first use in each connection, and run with
+other values from then on. Nothing is remembered of rows: each run asks the database.
+
+    _BY_KEY = Prepared(lambda: AccessKey.objects.filter(key_id=Given("key_id"), active=True)[:1])
+    key = _BY_KEY.first(key_id="AKIA...")
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Generic, TypeVar, cast
+
+from django.db import DatabaseError, connections, models, router
+from django.db.models import Field, QuerySet
+from django.db.models.expressions import Expression
+from django.db.models.sql import UpdateQuery
+
+Row = TypeVar("Row")
+
+
+class Given(Expression):
+    """Stands in a prepared queryset for the value that each run gives by this name. `field`: what it is written as;
+    needed for times and documents, not for texts and numbers. Never None: `= NULL` is true of no row."""
+
+    def __init__(self, name: str, field: Field[Any, Any] | None = None) -> None:
+        super().__init__(output_field=field)
+        self.name, self.written_as = name, field
+
+    def as_sql(self, compiler: Any, connection: Any) -> Any:  # statement and parameters
+        return "%s", [self]
+
+    def written(self, values: Mapping[str, Any], connection: Any) -> Any:
+        value = values[self.name]
+        if value is None:
+            raise TypeError(f"{self.name} is None, which no prepared query takes")
+        return value if self.written_as is None else self.written_as.get_db_prep_value(value, connection)
+
+
+class Prepared(Generic[Row]):
+    """`build` gives the queryset, with `Given` where values come later; one of models, of values or a union. Its rows
+    are as the queryset's own would be."""
+
+    def __init__(self, build: Callable[[], QuerySet[Any, Row]]) -> None:
+        self.build = build
+        self._mine = threading.local()  # as connections are
+
+    def all(self, **values: Any) -> list[Row]:
+        return self._compiled().run(values)
+
+    def first(self, **values: Any) -> Row | None:
+        """The first of what the queryset, best of one row, answers."""
+        found = self.all(**values)
+        return found[0] if found else None
+
+    def _compiled(self) -> _Compiled:
+        found: _Compiled | None = getattr(self._mine, "compiled", None)
+        if found is None or connections[found.queryset.db] is not found.connection:
+            found = self._mine.compiled = _Compiled(self.build())
+        return found
+
+
+class _Compiled:
+    """A queryset whose compiler answers one and the same statement, with the values of the run at hand."""
+
+    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
+        self.queryset = queryset
+        self.connection = connections[queryset.db]
+        self.compiler = queryset.query.get_compiler(connection=self.connection)
+        self.sql, self.parameters = self.compiler.as_sql()
+        self.values: Mapping[str, Any] = {}
+        self.converters: Any = None
+        self.find_converters = self.compiler.get_converters
+        self.compiler.as_sql = self._as_sql
+        self.compiler.get_converters = self._converters_of
+        queryset.query.get_compiler = lambda *args, **options: self.compiler  # type: ignore[method-assign]
+
+    def run(self, values: Mapping[str, Any]) -> list[Any]:
+        self.values = values
+        # Django's own making of rows, which asks the compiler for statement and rows.
+        rows: Any = self.queryset._iterable_class(self.queryset)
+        return list(rows)
+
+    def _as_sql(self, *args: Any, **options: Any) -> tuple[str, tuple[Any, ...]]:
+        return self.sql, bound(self.parameters, self.values, self.connection)
+
+    def _converters_of(self, columns: Any) -> Any:
+        if self.converters is None:
+            self.converters = self.find_converters(columns)
+        return self.converters
+
+
+class PreparedUpdate:
+    """An UPDATE, likewise: of the rows that `build` gives, `fields` to constants, expressions or `Given`."""
+
+    def __init__(self, build: Callable[[], QuerySet[Any, Any]], **fields: Any) -> None:
+        self.build, self.fields = build, fields
+        self._mine = threading.local()
+
+    def run(self, **values: Any) -> int:
+        """How many rows there were."""
+        connection, sql, parameters = self._compiled()
+        with connection.cursor() as cursor:
+            cursor.execute(sql, bound(parameters, values, connection))
+            count: int = cursor.rowcount
+        return count
+
+    def _compiled(self) -> tuple[Any, str, Sequence[Any]]:
+        found: tuple[Any, str, Sequence[Any]] | None = getattr(self._mine, "compiled", None)
+        if found is None or connections[found[0].alias] is not found[0]:
+            queryset = self.build().order_by()
+            connection = connections[router.db_for_write(queryset.model)]
+            query: Any = queryset.query.chain(UpdateQuery)
+            query.add_update_values(self.fields)
+            sql, parameters = query.get_compiler(connection=connection).as_sql()
+            found = self._mine.compiled = (connection, sql, parameters)
+        return found
+
+
+def bound(parameters: Sequence[Any], values: Mapping[str, Any], connection: Any) -> tuple[Any, ...]:
+    """A compiled statement's parameters, with values in the places of `Given`."""
+    return tuple(one.written(values, connection) if isinstance(one, Given) else one for one in parameters)
+
+
+def insert(row: models.Model) -> None:
+    """What `row.save(force_insert=True)` writes, by a statement written once. Signals are not sent: nothing of ours
+    listens."""
+    alias = router.db_for_write(type(row))
+    connection = connections[alias]
+    statement, fields = _insertion(type(row), connection.vendor, row.pk is not None)
+    values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        if row.pk is None:
+            row.pk = cursor.fetchone()[0]
+    row._state.adding, row._state.db = False, alias
+
+
+def update(row: models.Model, *names: str) -> None:
+    """What `row.save(update_fields=names)` writes, likewise."""
+    connection = connections[router.db_for_write(type(row))]
+    statement, fields = _updating(type(row), connection.vendor, names)
+    values = [field.get_db_prep_save(field.pre_save(row, False), connection) for field in fields]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values, row._meta.pk.get_db_prep_save(row.pk, connection)])
+        if cursor.rowcount != 1:
+            raise DatabaseError(f"{row!r} is not there any more: {', '.join(names)} not written.")
+
+
+@lru_cache(maxsize=64)
+def _updating(
+    model: type[models.Model], vendor: str, names: tuple[str, ...]
+) -> tuple[str, tuple[Field[Any, Any], ...]]:
+    quoted = connections[router.db_for_write(model)].ops.quote_name
+    meta = model._meta
+    fields = tuple(cast("Field[Any, Any]", meta.get_field(name)) for name in names)
+    sets = ", ".join(f"{quoted(field.column or '')} = %s" for field in fields)
+    pk = quoted(meta.pk.column or "")
+    # Names of our own models' tables and columns; every value is a parameter. As below.
+    return f"UPDATE {quoted(meta.db_table)} SET {sets} WHERE {pk} = %s", fields  # noqa: S608
+
+
+@lru_cache(maxsize=64)
+def _insertion(
+    model: type[models.Model], vendor: str, with_pk: bool
+) -> tuple[str, tuple[Field[Any, Any], ...]]:
+    quoted = connections[router.db_for_write(model)].ops.quote_name
+    meta = model._meta
+    fields = tuple(field for field in meta.concrete_fields if with_pk or not field.primary_key)
+    columns = ", ".join(quoted(field.column or "") for field in fields)
+    pk = quoted(meta.pk.column or "")
+    returning = "" if with_pk else f" RETURNING {pk}"
+    marks = ", ".join(["%s"] * len(fields))
+    return f"INSERT INTO {quoted(meta.db_table)} ({columns}) VALUES ({marks}){returning}", fields  # noqa: S608

@@ -1,0 +1,139 @@
+"""Prepared queries answer what the queryset itself would, at every run anew."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection
+from django.db.models import Count, DateTimeField, F
+from django.test.utils import CaptureQueriesContext
+
+from access.models import AuditRecord, Group, Policy, User
+from base.clock import now
+from base.prepared import Given, Prepared, PreparedUpdate, insert, update
+
+pytestmark = pytest.mark.django_db
+
+BY_NAME = Prepared(lambda: User.objects.filter(username=Given("name")).order_by()[:1])
+BOUNDED = Prepared(lambda: User.objects.select_related("boundary").order_by("username"))
+SINCE = Prepared(
+    lambda: User.objects.filter(created_at__gt=Given("moment", DateTimeField())).values_list(
+        "username", flat=True
+    )
+)
+
+
+def make(name: str, **more: Any) -> User:
+    return User.objects.create_user(name, **more)
+
+
+def test_each_run_asks_the_database_with_its_own_values() -> None:
+    ana = make("ana", tags={"team": "a"})
+    assert BY_NAME.first(name="ana") == ana
+    assert BY_NAME.first(name="ben") is None
+    make("ben")
+    User.objects.filter(pk=ana.pk).update(tags={"team": "b"})
+    assert BY_NAME.first(name="ben") is not None
+    found = BY_NAME.first(name="ana")
+    assert found is not None and found.tags == {"team": "b"} and found.created_at == ana.created_at
+    with CaptureQueriesContext(
+        connection,
+    ) as asked:
+        BY_NAME.first(name="ana")
+    assert len(asked) == 1
+
+
+def test_rows_come_with_what_they_are_joined_to() -> None:
+    policy = Policy.objects.create(name="edge", document={"Statement": []})
+    make("ana", boundary=policy)
+    make("ben")
+    with CaptureQueriesContext(connection) as asked:
+        ana, ben = BOUNDED.all()
+        assert ana.boundary == policy and ana.boundary.document == {"Statement": []} and ben.boundary is None
+    assert len(asked) == 1
+
+
+def test_times_are_written_as_the_field_writes_them() -> None:
+    ana = make("ana")
+    assert SINCE.all(moment=ana.created_at - timedelta(seconds=1)) == ["ana"]
+    assert SINCE.all(moment=ana.created_at) == []
+
+
+def test_unions_and_counts() -> None:
+    group = Group.objects.create(name="team")
+    group.members.add(make("ana"), make("ben"))
+    users = Prepared(
+        lambda: (
+            User.objects.filter(username=Given("name"))
+            .order_by()
+            .values_list("username")
+            .union(Group.objects.filter(name=Given("group")).order_by().values_list("name"), all=True)
+        )
+    )
+    assert sorted(users.all(name="ana", group="team")) == [("ana",), ("team",)]
+    assert users.all(name="eve", group="team") == [("team",)]
+    counted: Prepared[Any] = Prepared(
+        lambda: Group.objects.filter(name=Given("group")).annotate(n=Count("members")).order_by()
+    )
+    assert [one.n for one in counted.all(group="team")] == [2]
+
+
+def test_none_is_refused_since_it_would_match_nothing() -> None:
+    with pytest.raises(TypeError, match="name is None"):
+        BY_NAME.first(name=None)
+
+
+def test_a_value_is_never_part_of_the_statement() -> None:
+    make("ana")
+    assert BY_NAME.first(name="ana' OR '1'='1") is None
+    assert BY_NAME.first(name="%s") is None
+
+
+def test_threads_do_not_share_a_compiled_statement() -> None:
+    BY_NAME.first(name="ana")
+    mine = BY_NAME._mine.compiled
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: hasattr(BY_NAME._mine, "compiled")).result() is False
+    assert BY_NAME._mine.compiled is mine
+
+
+def test_an_update_tells_how_many_rows_it_changed() -> None:
+    rename = PreparedUpdate(lambda: User.objects.filter(username=Given("name")), display_name=Given("shown"))
+    count = PreparedUpdate(
+        lambda: Policy.objects.filter(name=Given("name")), last_version=F("last_version") + 1
+    )
+    ana = make("ana")
+    policy = Policy.objects.create(name="edge", document={})
+    assert rename.run(name="ana", shown="Ana") == 1
+    assert rename.run(name="eve", shown="Eve") == 0
+    assert count.run(name="edge") == count.run(name="edge") == 1
+    ana.refresh_from_db()
+    policy.refresh_from_db()
+    assert (ana.display_name, policy.last_version) == ("Ana", 3)
+
+
+def test_insert_and_update_write_what_save_writes() -> None:
+    def record() -> AuditRecord:
+        return AuditRecord(
+            at=moment, face="aws", operation="o", action="a", result="success", parameters={"a": [1, None]}
+        )
+
+    moment = now()
+    ours, django = record(), record()
+    insert(ours)
+    django.save(force_insert=True)
+    assert ours.pk is not None and ours.pk != django.pk and not ours._state.adding
+    rows = list(AuditRecord.objects.order_by("pk").values())
+    assert [{**row, "id": 0} for row in rows[:1]] == [{**row, "id": 0} for row in rows[1:]]
+
+    ana = make("ana")
+    ana.tags, ana.display_name, ana.email = {"a": "b"}, "Ana", "not@written.example"
+    update(ana, "tags", "display_name")
+    kept = User.objects.get(pk=ana.pk)
+    assert (kept.tags, kept.display_name, kept.email) == ({"a": "b"}, "Ana", "")
+    User.objects.filter(pk=ana.pk).delete()
+    with pytest.raises(DatabaseError, match="not there any more"):
+        update(ana, "tags")
