@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar, cast
 from django.db import DatabaseError, connections, models, router
 from django.db.models import Field, QuerySet
 from django.db.models.expressions import Expression
+from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql import UpdateQuery
 
 Row = TypeVar("Row")
@@ -65,33 +66,57 @@ class Prepared(Generic[Row]):
 
 
 class _Compiled:
-    """A queryset whose compiler answers one and the same statement, with the values of the run at hand."""
+    """A queryset's statement, and what Django's own compiler and iterables make of its rows."""
 
     def __init__(self, queryset: QuerySet[Any, Any]) -> None:
         self.queryset = queryset
         self.connection = connections[queryset.db]
         self.compiler = queryset.query.get_compiler(connection=self.connection)
         self.sql, self.parameters = self.compiler.as_sql()
-        self.values: Mapping[str, Any] = {}
-        self.converters: Any = None
-        self.find_converters = self.compiler.get_converters
-        self.compiler.as_sql = self._as_sql
-        self.compiler.get_converters = self._converters_of
+        columns: Any = self.compiler.select[0 : self.compiler.col_count]
+        self.converters = self.compiler.get_converters([column[0] for column in columns])
+        self.rows: Any = ()
+        models_wanted = issubclass(queryset._iterable_class, ModelIterable)
+        self.make = _maker(self.compiler, queryset.db) if models_wanted else self._values
+        # For Django's iterables of values, which ask the compiler: statement and rows are there already.
+        self.compiler.execute_sql = lambda *args, **options: [self.rows]
+        self.compiler.get_converters = lambda columns: self.converters
         queryset.query.get_compiler = lambda *args, **options: self.compiler  # type: ignore[method-assign]
 
     def run(self, values: Mapping[str, Any]) -> list[Any]:
-        self.values = values
-        # Django's own making of rows, which asks the compiler for statement and rows.
-        rows: Any = self.queryset._iterable_class(self.queryset)
-        return list(rows)
+        with self.connection.cursor() as cursor:
+            cursor.execute(self.sql, bound(self.parameters, values, self.connection))
+            rows: Any = cursor.fetchall()
+        if self.compiler.has_extra_select:  # columns to order by alone
+            rows = [row[: self.compiler.col_count] for row in rows]
+        return self.make(rows)
 
-    def _as_sql(self, *args: Any, **options: Any) -> tuple[str, tuple[Any, ...]]:
-        return self.sql, bound(self.parameters, self.values, self.connection)
+    def _values(self, rows: Any) -> list[Any]:
+        self.rows = rows
+        found: Any = self.queryset._iterable_class(self.queryset)
+        return list(found)
 
-    def _converters_of(self, columns: Any) -> Any:
-        if self.converters is None:
-            self.converters = self.find_converters(columns)
-        return self.converters
+
+def _maker(compiler: Any, alias: str) -> Callable[[Any], list[Any]]:
+    """From rows to models, as ModelIterable does it, which finds out all this anew each time."""
+    select, known, annotations = compiler.select, compiler.klass_info, compiler.annotation_col_map or {}
+    model, start, end = known["model"], known["select_fields"][0], known["select_fields"][-1] + 1
+    names = [column[0].target.attname for column in select[start:end]]
+    populators: Any = get_related_populators
+    joined = populators(known, select, alias)
+
+    def make(rows: Any) -> list[Any]:
+        found = []
+        for row in compiler.results_iter([rows]):
+            one = model.from_db(alias, names, row[start:end])
+            for populator in joined:
+                populator.populate(row, one)
+            for name, column in annotations.items():
+                setattr(one, name, row[column])
+            found.append(one)
+        return found
+
+    return make
 
 
 class PreparedUpdate:

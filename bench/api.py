@@ -3,9 +3,11 @@
     python bench/api.py --seconds 5
 
 boto3 clients (one, and four processes) against a running web process: describe_clusters, list_services with 1,000
-services, register_task_definition, update_service. Signature, authorization, audit and durable commit included. The
-floor is the same client against uvicorn answering a fixed JSON body. Each figure is calls a second over the whole of
-`--seconds`; ratios are to the floor with as many clients. The last line is one JSON object.
+services, register_task_definition, update_service. Signature, authorization, audit, durable commit, messages to Redis
+included. The floor is the same client against uvicorn answering a fixed JSON body, measured before and after each
+operation, since the machine's other users come and go. Each figure is calls a second over the whole of `--seconds`;
+ratios are to the mean of the two floors beside it. `cpu`: milliseconds of processor time of the web process for each
+call, which tells more on a machine that is shared. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -31,6 +34,8 @@ AIMS = {
     "register_task_definition": 0.3,
     "update_service": 0.3,
 }
+WARM = 20
+"""Calls of each client before it is measured: connections are opened, statements prepared."""
 NULL = """
 import sys, uvicorn
 BODY = b'{"clusters":[],"failures":[]}'
@@ -83,7 +88,7 @@ def calls(url: str, operation: str, client: int, seconds: float, ready: Any, fou
 
     session = boto3.Session(KEY, SECRET, region_name="us-east-1")
     ecs = session.client("ecs", endpoint_url=url, config=Config(retries={"total_max_attempts": 1}))
-    for number in range(5):
+    for number in range(WARM):
         ask(operation, ecs, client, number)
     ready.wait()
     done, end = 0, time.perf_counter() + seconds
@@ -93,8 +98,15 @@ def calls(url: str, operation: str, client: int, seconds: float, ready: Any, fou
     found.put(done)
 
 
-def rate(url: str, operation: str, clients: int, seconds: float) -> float:
-    """Calls a second of all clients together."""
+def processor(pid: int) -> float:
+    """Seconds of processor time that a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rate(url: str, operation: str, clients: int, seconds: float, pid: int) -> tuple[float, float]:
+    """Calls a second of all clients together, and milliseconds of processor time of process `pid` for each."""
+    before = processor(pid)
     context = multiprocessing.get_context("spawn")
     ready, found = context.Barrier(clients), context.Queue()
     workers = [
@@ -106,7 +118,24 @@ def rate(url: str, operation: str, clients: int, seconds: float) -> float:
     total = sum(found.get(timeout=seconds + 120) for _ in workers)
     for one in workers:
         one.join()
-    return total / seconds
+    return total / seconds, 1000 * (processor(pid) - before) / (total + WARM * clients)
+
+
+def redis(home: Path) -> subprocess.Popen[bytes]:
+    """As the supervisor runs it: on the home's socket, everything in an append-only file."""
+    folder = home / "run"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    options = [
+        "--port",
+        "0",
+        "--unixsocket",
+        str(folder / "redis.sock"),
+        "--dir",
+        str(folder),
+        "--appendonly",
+        "yes",
+    ]
+    return subprocess.Popen(["redis-server", *options, "--loglevel", "warning"], stdout=subprocess.DEVNULL)
 
 
 def main() -> None:
@@ -117,24 +146,34 @@ def main() -> None:
     null = subprocess.Popen([sys.executable, "-c", NULL, str(port)])
     server = WebServer({"SLIPWAY_ADMIN_ACCESS_KEY_ID": KEY, "SLIPWAY_ADMIN_SECRET_ACCESS_KEY": SECRET})
     results: dict[str, Any] = {}
+    broker = redis(server.home)
     try:
         server.start(180)
         server.python(PREPARE)
         until(lambda: answers(port), "the null server answers")
+        assert server.process is not None
         for clients in (1, 4):
-            floor = rate(f"http://127.0.0.1:{port}", "floor", clients, options.seconds)
-            print(f"{clients} client(s): floor {floor:.0f} calls/s")
+            floor, own = rate(f"http://127.0.0.1:{port}", "floor", clients, options.seconds, null.pid)
+            print(f"{clients} client(s), load {os.getloadavg()[0]:.1f}: the floor's own cpu {own:.2f} ms")
             for operation, aim in AIMS.items():
-                found = rate(server.url, operation, clients, options.seconds)
-                print(f"  {operation:26} {found:6.0f} calls/s  {found / floor:.2f} x the floor (aim {aim})")
+                before = floor
+                found, cpu = rate(server.url, operation, clients, options.seconds, server.process.pid)
+                floor, _ = rate(f"http://127.0.0.1:{port}", "floor", clients, options.seconds, null.pid)
+                ratio = found / ((before + floor) / 2)
+                told = (
+                    f"{ratio:.2f} x the floor of {before:.0f} and {floor:.0f} (aim {aim}), cpu {cpu:.2f} ms"
+                )
+                print(f"  {operation:26} {found:6.0f} calls/s  {told}", flush=True)
                 results[f"{operation}/{clients}"] = {
                     "rate": round(found, 1),
-                    "ratio": round(found / floor, 3),
+                    "floor": [round(before, 1), round(floor, 1)],
+                    "ratio": round(ratio, 3),
+                    "cpu_ms": round(cpu, 3),
                 }
-            results[f"floor/{clients}"] = {"rate": round(floor, 1)}
     finally:
-        null.terminate()
-        null.wait()
+        for process in (null, broker):
+            process.terminate()
+            process.wait()
         server.remove()
     print(json.dumps(results))
 
