@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, cached_property
 from typing import Any, TypeVar
 
 from django.db import connections, models
@@ -47,7 +48,7 @@ def visible(
         queryset,
         arn_field,
         tuple(owner_fields),
-        fold(caller.full_context(context)),
+        lambda: fold(caller.full_context(context)),
         action,
         RowKeys(dict(row_keys or {}), _tags_of(queryset.model), action.partition(":")[0].lower()),
     )
@@ -58,6 +59,7 @@ def visible(
     return queryset.alias(**build.keys.aliases).filter(*wanted) if wanted else queryset
 
 
+@cache
 def _tags_of(model: type[models.Model]) -> str:
     fields = {one.name: one for one in model._meta.get_fields()}
     return "tags" if isinstance(fields.get("tags"), models.JSONField) else ""
@@ -100,17 +102,22 @@ class _Builder:
         queryset: models.QuerySet[Any],
         arn_field: str,
         owner_fields: tuple[str, ...],
-        context: Context,
+        context: Callable[[], Context],
         action: str,
         keys: RowKeys,
     ) -> None:
         self.queryset = queryset
         self.arn_field = arn_field
         self.owner_fields = owner_fields
-        self.context = context
+        self._context = context
         self.sqlite = connections[queryset.db].vendor == "sqlite"
         self.action = action
         self.keys = keys
+
+    @cached_property
+    def context(self) -> Context:
+        """Found out only where a statement asks: most that allow a list ask for nothing."""
+        return self._context()
 
     def allowed_by(self, statements: Iterable[Statement]) -> Q:
         """The rows that some statement allows and none denies."""

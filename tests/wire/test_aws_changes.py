@@ -138,3 +138,22 @@ def test_a_thread_of_the_face_keeps_its_connection_to_sqlite(db: None) -> None:
     application._in_thread(unsigned)
     if connection.vendor == "sqlite":
         assert connection.close_at is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"desiredCount": 3}, {"taskDefinition": "web:2"}, {"forceNewDeployment": True}]
+)
+def test_what_update_service_answers_is_what_describe_services_tells(
+    db: None, change: dict[str, Any]
+) -> None:
+    factories.cluster("default")
+    ecs = client("ecs", keys_of("ben", {"Effect": "Allow", "Action": "*", "Resource": "*"}))
+    for _ in range(2):
+        container = {"name": "web", "image": "busybox", "memory": 16}
+        ecs.register_task_definition(family="web", containerDefinitions=[container])
+    ecs.create_service(serviceName="web", taskDefinition="web:1", desiredCount=1)
+    answered = ecs.update_service(service="web", **change)["service"]
+    (told,) = ecs.describe_services(services=["web"], include=["TAGS"])["services"]
+    assert answered == told
+    assert told["desiredCount"] == change.get("desiredCount", 1)
+    assert told["taskDefinition"].endswith(change.get("taskDefinition", "web:1"))

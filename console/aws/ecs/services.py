@@ -31,6 +31,11 @@ def _one(row: Service) -> Document:
     return {"service": shapes([fresh], ["TAGS"])[0]}
 
 
+def _updated(row: Service) -> Document:
+    """UpdateService gives the row with all that is shown of it, as it has just written it."""
+    return {"service": shapes([row], ["TAGS"])[0]}
+
+
 _WITH = (
     "cluster",
     "deployment__target__task_definition",
@@ -157,7 +162,7 @@ def _rollout_shape(
 
 
 mechanical("ecs", "CreateService", _one)
-mechanical("ecs", "UpdateService", _one)
+mechanical("ecs", "UpdateService", _updated)
 mechanical("ecs", "DeleteService", _one)
 
 
