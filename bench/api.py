@@ -99,9 +99,9 @@ def calls(url: str, operation: str, client: int, seconds: float, ready: Any, fou
 
 
 def processor(pid: int) -> float:
-    """Seconds of processor time that a process has taken."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """Seconds of processor time that a process's threads have taken; to the nanosecond, not in ticks."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(one.read_text().split()[0]) for one in threads) / 1e9
 
 
 def rate(url: str, operation: str, clients: int, seconds: float, pid: int) -> tuple[float, float]:
