@@ -24,6 +24,7 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
     now = clock.now()
     facts = asdict(info)
     facts["warnings"] = list(info.warnings)
+    facts["gpus"] = list(info.gpus)
     built_in = {
         "ecs.os-type": "linux",
         "ecs.cpu-architecture": info.architecture,
@@ -45,6 +46,7 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
                 memory=Greatest(F("memory_reserved"), info.memory),
                 disk_total=info.disk_total,
                 disk_free=info.disk_free,
+                gpus=list(info.gpus),
                 info=facts,
                 attributes={**attributes, **built_in},
             )

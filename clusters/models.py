@@ -107,6 +107,7 @@ class ContainerInstance(models.Model):
     memory = models.PositiveIntegerField(default=0)
     disk_total = models.PositiveBigIntegerField(null=True, blank=True)
     disk_free = models.PositiveBigIntegerField(null=True, blank=True)
+    gpus = models.JSONField(default=list, blank=True)  # ids, as the engine last reported them
     info = models.JSONField(default=dict, blank=True)  # EngineInfo as last read
     attributes = models.JSONField(default=dict, blank=True)  # name -> value
     # As a node of the Swarm that carries the cluster's overlay: {in, role, why, node, joined}; empty without one.
@@ -147,6 +148,12 @@ class ContainerInstance(models.Model):
     @property
     def joint_limits(self) -> bool:
         return bool(self.info.get("joint_limits"))
+
+    @property
+    def free_gpus(self) -> list[str]:
+        """Ids of those no task holds."""
+        held = {row.gpu for row in self.held_gpus.all()}
+        return [gpu for gpu in self.gpus if gpu not in held]
 
     @property
     def agent_version(self) -> str:
@@ -241,6 +248,20 @@ class HostPort(models.Model):
 
     def __str__(self) -> str:
         return f"{self.port}/{self.protocol}"
+
+
+class HeldGpu(models.Model):
+    """A GPU that is taken. The unique constraint is what keeps two tasks from sharing one."""
+
+    instance = models.ForeignKey(ContainerInstance, on_delete=models.CASCADE, related_name="held_gpus")
+    gpu = models.CharField(max_length=255)  # its id
+    holder = models.CharField(max_length=400, db_index=True)  # the task's ARN
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["instance", "gpu"], name="one_holder_per_gpu")]
+
+    def __str__(self) -> str:
+        return self.gpu
 
 
 class CapacityProvider(models.Model):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from clusters.models import ContainerInstance, HostPort
+from clusters.models import ContainerInstance, HeldGpu, HostPort
 
 
 class NoRoom(Exception):
@@ -18,9 +18,10 @@ class NoRoom(Exception):
 
 
 def reserve(
-    instance_id: str, *, cpu: int, memory: int, ports: Iterable[tuple[int, str]], holder: str
-) -> None:
-    """Take CPU units, MiB and host ports for the task `holder`. Raises NoRoom, then nothing was taken."""
+    instance_id: str, *, cpu: int, memory: int, ports: Iterable[tuple[int, str]], holder: str, gpus: int = 0
+) -> tuple[str, ...]:
+    """Take CPU units, MiB, host ports and that many GPUs for the task `holder`; answers the GPUs' ids. Raises NoRoom,
+    then nothing was taken."""
     try:
         with transaction.atomic():
             taken = ContainerInstance.objects.filter(
@@ -40,8 +41,20 @@ def reserve(
                 HostPort(instance_id=instance_id, port=port, protocol=protocol, holder=holder)
                 for port, protocol in ports
             )
+            return _take_gpus(instance_id, gpus, holder)
     except IntegrityError:
-        raise NoRoom(f"a host port of {holder} is taken on instance {instance_id}") from None
+        raise NoRoom(f"a host port or GPU of {holder} is taken on instance {instance_id}") from None
+
+
+def _take_gpus(instance_id: str, count: int, holder: str) -> tuple[str, ...]:
+    """The instance's row is locked by now: nobody else chooses among the same."""
+    if not count:
+        return ()
+    free = ContainerInstance.objects.only("gpus").get(pk=instance_id).free_gpus[:count]
+    if len(free) < count:
+        raise NoRoom(f"instance {instance_id} has not enough GPUs left")
+    HeldGpu.objects.bulk_create(HeldGpu(instance_id=instance_id, gpu=gpu, holder=holder) for gpu in free)
+    return tuple(free)
 
 
 def release(instance_id: str, *, cpu: int, memory: int, holder: str) -> None:
@@ -50,6 +63,7 @@ def release(instance_id: str, *, cpu: int, memory: int, holder: str) -> None:
         cpu_reserved=F("cpu_reserved") - cpu, memory_reserved=F("memory_reserved") - memory
     )
     HostPort.objects.filter(holder=holder).delete()
+    HeldGpu.objects.filter(holder=holder).delete()
 
 
 def count(instance_id: str, *, pending: int = 0, running: int = 0) -> None:

@@ -266,6 +266,7 @@ class Task(models.Model):
 
     cpu = models.PositiveIntegerField(default=0)
     memory = models.PositiveIntegerField(default=0)
+    gpus = models.JSONField(default=dict, blank=True)  # container name -> ids of the instance's GPUs it has
     address = models.CharField(max_length=100, blank=True)  # the task's own address (awsvpc)
     pause_id = models.CharField(max_length=80, blank=True)
     version = models.PositiveIntegerField(default=1)

@@ -34,7 +34,9 @@ _CONTAINER = Struct({
     "memory": Field(_as_in(CONTAINER, "memory"), "hard limit, MiB, instead of its own"),
     "memoryReservation": Field(_as_in(CONTAINER, "memoryReservation"), "soft limit, MiB, instead of its own"),
     "environmentFiles": Refused(),
-    "resourceRequirements": Refused(),
+    "resourceRequirements": Field(
+        _as_in(CONTAINER, "resourceRequirements"), "GPUs, instead of its own", drop_empty=True
+    ),
 })  # fmt: skip
 
 OVERRIDES = Struct({
@@ -47,7 +49,7 @@ OVERRIDES = Struct({
     "inferenceAcceleratorOverrides": Refused(),
 })  # fmt: skip
 
-_RESIZING = ("cpu", "memory", "memoryReservation")
+_RESIZING = ("cpu", "memory", "memoryReservation", "resourceRequirements")
 _OF_CONTAINER = re.compile(r"containerDefinitions\[(\d+)\]\.(\w+)")
 
 

@@ -19,7 +19,7 @@ from base.tags import checked
 from clusters import reservation
 from clusters.models import Cluster
 from services import configuration
-from services.control.apply import create_tasks
+from services.control.apply import create_tasks, take_room
 from services.control.snapshot import demand
 from services.failures import Failure
 from services.models import RunRequest, Task, TaskDefinition
@@ -149,11 +149,8 @@ def _reserve(tasks: list[Task]) -> list[Task]:
     """Those that still found their room."""
     kept = []
     for task in sorted(tasks, key=lambda task: str(task.instance_id)):
-        ports = demand(task.document).ports
         try:
-            reservation.reserve(
-                str(task.instance_id), cpu=task.cpu, memory=task.memory, ports=ports, holder=task.arn
-            )
+            take_room(task)
         except reservation.NoRoom:
             continue
         kept.append(task)

@@ -79,6 +79,7 @@ class FakeEngine(FakeObjects, FakeSwarmCalls):
             cgroup_driver="cgroupfs",
             cgroup_version="1",
             joint_limits=True,
+            gpus=host.gpus,
         )
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ import heapq
 import itertools
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -30,6 +30,7 @@ from .port import (
     LogLine,
     PortBinding,
 )
+from .refusals import start_refusal
 
 _KEPT_EVENTS = 256  # as the real engine
 
@@ -92,11 +93,13 @@ class FakeHost(FakeImages):
         cpu: int = 2048,
         memory: int = 8192,
         any_image: bool = False,
+        gpus: Iterable[str] = (),
     ) -> None:
         super().__init__(clock or SystemClock(), any_image=any_image)
         self.name = name
         self.cpu = cpu
         self.memory = memory
+        self.gpus = tuple(gpus)
         self.reachable = True
         self.changed = threading.Condition(self.lock)
         self.containers: dict[str, FakeContainer] = {}
@@ -222,6 +225,15 @@ class FakeHost(FakeImages):
         beginning = [one for one in self.containers.values() if id_or_name and one.id.startswith(id_or_name)]
         return beginning[0] if len(beginning) == 1 else None
 
+    def _give_gpus(self, spec: ContainerSpec) -> None:
+        """The words of an engine without NVIDIA's runtime, and of the runtime for an id it does not know."""
+        if spec.gpus and not self.gpus:
+            message = 'could not select device driver "nvidia" with capabilities: [[gpu]]'
+            raise start_refusal("", 500, message)
+        for gpu in spec.gpus:
+            if gpu not in self.gpus:
+                raise StartFailed(f"nvidia-container-cli: device error: {gpu}: unknown device: unknown")
+
     def _uses(self, image_id: str) -> bool:
         return any(container.image_id == image_id for container in self.containers.values())
 
@@ -235,6 +247,7 @@ class FakeHost(FakeImages):
         """Raises StartFailed or PortConflict, and leaves the reason in the container, as the engine does."""
         try:
             addresses = self._join_network(container)
+            self._give_gpus(container.spec)
             if container.behaviour.start_error:
                 raise StartFailed(container.behaviour.start_error)
             ports = self.network.bind(

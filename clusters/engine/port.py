@@ -48,6 +48,7 @@ class EngineInfo:
     cgroup_version: str  # "1" | "2"
     joint_limits: bool  # whether a task's CPU and memory can be capped over all its containers together
     warnings: tuple[str, ...] = ()
+    gpus: tuple[str, ...] = ()  # ids of its GPUs, as the daemon's node-generic-resources names them
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,7 @@ class ContainerSpec:
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ()
+    gpus: tuple[str, ...] = ()  # ids: exactly these, by the engine's NVIDIA runtime
     shm_size: int | None = None  # MiB
     ulimits: tuple[Ulimit, ...] = ()
     sysctls: tuple[tuple[str, str], ...] = ()

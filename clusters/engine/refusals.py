@@ -68,6 +68,8 @@ def start_refusal(container_id: str, status: int, message: str) -> EngineError:
     if status == 404 and (container_id in message or "no such container" in message.lower()):
         # The engine says the same of the container whose network this one wants to join.
         return ContainerNotFound(message) if container_id in message else StartFailed(message)
+    if "could not select device driver" in message.lower():
+        return StartFailed(f"{message} (the engine has no NVIDIA container runtime to give it its GPUs with)")
     if _PORT_TAKEN.search(message):
         return PortConflict(message)
     if status in (408, 429, 503) or (status >= 500 and _PASSING.search(message)):

@@ -135,8 +135,15 @@ def _host_config(spec: ContainerSpec, installation: str) -> dict[str, Any]:
             for device in spec.devices
         ]
         or None,
+        DeviceRequests=_device_requests(spec.gpus),
     )
     return config
+
+
+def _device_requests(gpus: tuple[str, ...]) -> list[dict[str, Any]] | None:
+    if not gpus:
+        return None
+    return [{"Driver": "nvidia", "DeviceIDs": list(gpus), "Capabilities": [["gpu"]]}]
 
 
 def _limits(spec: ContainerSpec) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast, get_args
 
@@ -22,6 +22,7 @@ from .port import (
 )
 from .translate_spec import CPU_UNITS, MIB
 
+_GPU_KINDS = ("gpu", "nvidia-gpu")
 _ARCHITECTURES = {"aarch64": "arm64", "amd64": "x86_64"}
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)$")
 _REFERENCE = re.compile(r"^[a-z0-9][a-z0-9._/:-]*[a-zA-Z0-9._:@-]*$")
@@ -134,7 +135,21 @@ def engine_info(raw: Mapping[str, Any], api_version: str, disk: tuple[int, int] 
         # children; with the systemd driver a parent must be a slice, which Docker cannot limit.
         joint_limits=cgroup_version == "1" and cgroup_driver == "cgroupfs",
         warnings=tuple(raw.get("Warnings") or ()),
+        gpus=_gpus(raw.get("GenericResources") or ()),
     )
+
+
+def _gpus(resources: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """From `GenericResources`: the ids of what is named GPU or NVIDIA-GPU, in order. Where only a number is declared
+    the ids are the NVIDIA runtime's own indices, from 0."""
+    found: dict[str, None] = {}
+    for resource in resources:
+        named, counted = resource.get("NamedResourceSpec"), resource.get("DiscreteResourceSpec")
+        if named and str(named.get("Kind")).lower() in _GPU_KINDS:
+            found[str(named["Value"])] = None
+        elif counted and str(counted.get("Kind")).lower() in _GPU_KINDS:
+            found |= dict.fromkeys(map(str, range(int(counted["Value"]))))
+    return tuple(found)
 
 
 def image_info(raw: Mapping[str, Any], reference: str) -> ImageInfo:

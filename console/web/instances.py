@@ -71,6 +71,7 @@ def instance(request: HttpRequest, cluster: str, instance: str) -> HttpResponseB
     status, _tone = hosts.status_of(found)
     held = _("Tasks are still on it. Drain it and wait, or use force.") if _tasks(found) else ""
     drawn, legend = hosts.hosts([found])
+    holders = dict(found.held_gpus.values_list("gpu", "holder"))
     context: dict[str, object] = {
         "instance": found,
         "status": status,
@@ -82,6 +83,7 @@ def instance(request: HttpRequest, cluster: str, instance: str) -> HttpResponseB
         else "",
         "fingerprints": fingerprints(found.ssh_host_key),
         "ports": found.host_ports.order_by("port")[:200],
+        "gpus": [(gpu, holders.get(gpu, "")) for gpu in found.gpus],
         "topics": f"instance:{found.pk}",
         "crumbs": [
             Crumb(_("Clusters"), links.to("clusters")),

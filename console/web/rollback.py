@@ -28,7 +28,10 @@ from services.taskdef.facts import facts
 # What an unchanged summary speaks of, and the terms that would have told of a change.
 _SUBJECTS: tuple[tuple[str, frozenset[str]], ...] = (
     ("image", frozenset({"Image", "Image digest"})),
-    ("resources", frozenset({"CPU units", "Memory", "Memory reservation", "Task CPU", "Task memory"})),
+    (
+        "resources",
+        frozenset({"CPU units", "Memory", "Memory reservation", "Task CPU", "Task memory", "Requires"}),
+    ),
     ("environment", frozenset({"env"})),
     ("ports", frozenset({"Port"})),
     (

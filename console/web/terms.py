@@ -20,6 +20,7 @@ _TERMS = {
     "CPU units": gettext_lazy("CPU units"),
     "Memory": gettext_lazy("Memory"),
     "Memory reservation": gettext_lazy("Memory reservation"),
+    "Requires": gettext_lazy("Requires"),
     "env": gettext_lazy("env"),
     "Port": gettext_lazy("Port"),
     "Entry point": gettext_lazy("Entry point"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -14,11 +14,12 @@ from clusters import reservation
 from clusters.models import Cluster
 from services import events
 from services.configuration import launch_type_of
-from services.control.snapshot import demand, fingerprint
+from services.control.snapshot import fingerprint
 from services.models import Deployment, Service, ServiceRevision, Task, TaskContainer
 from services.rollout import end_deployment, service_topics
 from services.scheduler import model
 from services.scheduler.model import DeploymentStatus, Status
+from services.taskdef.resources import resources, shared_out
 from services.wakeup import wake_tasks
 
 _FINISHED = {
@@ -98,18 +99,12 @@ def _start(service: Service, plan: model.Plan) -> tuple[list[Task], bool]:
     revisions = ServiceRevision.objects.select_related("task_definition__family").in_bulk(list(keys))
     started: list[Task] = []
     refused = False
-    for instance, actions in sorted(by_instance.items()):
+    for _, actions in sorted(by_instance.items()):
         tasks = [_new_task(service, revisions[action.revision], action) for action in actions]
         try:
             with transaction.atomic():
                 for task in tasks:
-                    reservation.reserve(
-                        instance,
-                        cpu=task.cpu,
-                        memory=task.memory,
-                        ports=_fixed_ports(task),
-                        holder=task.arn,
-                    )
+                    take_room(task)
                 create_tasks(tasks)
         except reservation.NoRoom:
             refused = True
@@ -123,8 +118,18 @@ def _start(service: Service, plan: model.Plan) -> tuple[list[Task], bool]:
     return started, refused
 
 
-def _fixed_ports(task: Task) -> Iterable[tuple[int, str]]:
-    return demand(task.document).ports
+def take_room(task: Task) -> None:
+    """Reserve what the task needs on its instance, and tell it which GPUs are its containers'. Raises NoRoom."""
+    need = resources(task.document)
+    gpus = reservation.reserve(
+        str(task.instance_id),
+        cpu=task.cpu,
+        memory=task.memory,
+        ports=need.fixed_ports,
+        gpus=need.gpus,
+        holder=task.arn,
+    )
+    task.gpus = shared_out(task.document, gpus)
 
 
 def _new_task(service: Service, revision: ServiceRevision, action: model.StartTask) -> Task:

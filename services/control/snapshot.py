@@ -14,7 +14,7 @@ from django.db.models.fields.json import KT
 
 from base import clock
 from clusters.cql import Query, QueryError, compile_query, nothing
-from clusters.models import CapacityProvider, ContainerInstance, HostPort, Network, ec2_instance_id
+from clusters.models import CapacityProvider, ContainerInstance, HeldGpu, HostPort, Network, ec2_instance_id
 from clusters.strategies import BUILT_IN
 from services import events
 from services.control.driver import checks_health
@@ -31,9 +31,10 @@ _TASK_FIELDS = (
 )
 # Of an instance, read for every plan: certificates and errors are of no interest to it.
 _INSTANCE_FIELDS = (
-    *("status", "connected", "lost_at", "registered_at", "attributes", "overlay"),
+    *("status", "connected", "lost_at", "registered_at", "attributes", "overlay", "gpus"),
     *("cpu", "memory", "cpu_reserved", "memory_reserved", "running_tasks", "pending_tasks"),
 )
+_GPUS = 2 + _INSTANCE_FIELDS.index("gpus")  # in a row of pk, version and these
 
 
 def timing() -> model.Timing:
@@ -248,7 +249,7 @@ def _compiled(text: str) -> Query:
 
 def demand(document: dict) -> model.Demand:
     need = resources(document)
-    return model.Demand(cpu=need.cpu, memory=need.memory, ports=frozenset(need.fixed_ports))
+    return model.Demand(cpu=need.cpu, memory=need.memory, ports=frozenset(need.fixed_ports), gpus=need.gpus)
 
 
 OVERLAY = "slipway.network"  # attribute of instances that are in their cluster's overlay
@@ -300,8 +301,9 @@ def _newest_times(
 
 def instances(cluster_id: int, queries: Iterable[model.Query] = ()) -> tuple[model.Instance, ...]:
     """The registered instances of a cluster with what is reserved on each. `queries`: those that will be asked of
-    them; only where one asks for task groups is a further query made, one for all instances."""
-    rows = (
+    them. A further query, one for all instances, is made only where one asks for task groups, and where an instance
+    has GPUs."""
+    rows = list(
         ContainerInstance.objects.filter(cluster_id=cluster_id)
         .exclude(status="INACTIVE")
         .annotate(version=KT("info__version"))
@@ -312,14 +314,39 @@ def instances(cluster_id: int, queries: Iterable[model.Query] = ()) -> tuple[mod
     for instance_id, port, protocol in held.values_list("instance_id", "port", "protocol"):
         ports[instance_id].add((port, protocol))
     groups = task_groups(cluster_id) if any(query.asks_groups for query in queries) else {}
-    return tuple(_instance(row, ports, groups) for row in rows)
+    gpus = _held_gpus(cluster_id) if any(row[_GPUS] for row in rows) else {}
+    return tuple(_instance(row, ports, gpus, groups) for row in rows)
+
+
+def _held_gpus(cluster_id: int) -> dict[str, set[str]]:
+    held: dict[str, set[str]] = defaultdict(set)
+    rows = HeldGpu.objects.filter(instance__cluster_id=cluster_id)
+    for instance_id, gpu in rows.values_list("instance_id", "gpu"):
+        held[instance_id].add(gpu)
+    return held
 
 
 def _instance(
-    row: tuple[Any, ...], ports: Mapping[str, set[model.Port]], groups: Mapping[str, Mapping[str, int]]
+    row: tuple[Any, ...],
+    ports: Mapping[str, set[model.Port]],
+    held: Mapping[str, set[str]],
+    groups: Mapping[str, Mapping[str, int]],
 ) -> model.Instance:
     """From a row of pk, version and _INSTANCE_FIELDS: hundreds are read for every plan, and objects are dear."""
-    pk, version, status, connected, lost_at, registered_at, attributes, overlay, cpu, memory, *counts = row
+    (
+        pk,
+        version,
+        status,
+        connected,
+        lost_at,
+        registered_at,
+        attributes,
+        overlay,
+        gpus,
+        cpu,
+        memory,
+        *counts,
+    ) = row
     cpu_reserved, memory_reserved, running, pending = counts
     return model.Instance(
         id=pk,
@@ -331,6 +358,8 @@ def _instance(
         cpu_reserved=cpu_reserved,
         memory_reserved=memory_reserved,
         ports=frozenset(ports.get(pk, ())),
+        gpus=len(gpus),
+        gpus_reserved=len(held.get(pk, set()).intersection(gpus)),  # of those it still has
         attributes=attributes | ({OVERLAY: "overlay"} if overlay.get("in") else {}),
         agent_version=version or "",
         ec2_instance_id=ec2_instance_id(pk),

@@ -136,6 +136,7 @@ def container_spec(
     linux = container.get("linuxParameters", {})
     cpu, memory = _limits(document, container, joint=cgroup_parent is not None)
     shares = int(container.get("cpu") or 0)
+    gpus = tuple(task.gpus.get(container["name"], ()))
     driver, options = _log(container)
     own = task_identity.environment(task, container["name"])
     own_namespace = not in_pause and mode != "host"
@@ -147,7 +148,9 @@ def container_spec(
         command=tuple(container["command"]) if container.get("command") else None,
         entrypoint=tuple(container["entryPoint"]) if container.get("entryPoint") else None,
         # A variable from a secret wins over one of the same name that an override of the task gives.
-        environment=tuple(sorted({**own, **dict(_environment(container)), **dict(secrets)}.items())),
+        environment=tuple(
+            sorted({**own, **dict(_environment(container)), **dict(secrets), **_visible(gpus)}.items())
+        ),
         network_mode=f"container:{pause_name(task)}" if in_pause else mode,
         ports=_ports(container) if mode == "bridge" else (),
         cpu_shares=max(shares, SHARES_OF_NO_CPU),
@@ -170,6 +173,7 @@ def container_spec(
             Device(d["hostPath"], d.get("containerPath") or d["hostPath"], _permissions(d))
             for d in linux.get("devices", ())
         ),
+        gpus=gpus,
         shm_size=linux.get("sharedMemorySize"),
         ulimits=tuple(
             Ulimit(u["name"], u["softLimit"], u["hardLimit"]) for u in container.get("ulimits", ())
@@ -215,6 +219,11 @@ def _least(one: int | None, other: int | None) -> int | None:
 
 def _environment(container: Document) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((item["name"], item["value"]) for item in container.get("environment", ())))
+
+
+def _visible(gpus: tuple[str, ...]) -> dict[str, str]:
+    """As ECS sets it: nothing the definition says may show a container GPUs that are not its own."""
+    return {"NVIDIA_VISIBLE_DEVICES": ",".join(gpus)} if gpus else {}
 
 
 def _ports(container: Document) -> tuple[PortBinding, ...]:

@@ -52,6 +52,7 @@ class Slot:
     cpu: int  # free CPU units
     memory: int  # free MiB
     ports: set[Port]  # host ports in use
+    gpus: int  # free ones
     taken: int  # tasks of the service on it, also those being replaced or stopped: what distinctInstance sees
     count: int  # tasks of the service that are to stay: what spread sees
     group: str  # of the tasks that are placed and thought away
@@ -63,8 +64,10 @@ class Slot:
         free_cpu = instance.cpu - instance.cpu_reserved
         free_memory = instance.memory - instance.memory_reserved
         ports, groups = set(instance.ports), Counter(instance.groups)
+        gpus = instance.gpus - instance.gpus_reserved
         running = instance.running_tasks
-        return cls(instance.id, instance, free_cpu, free_memory, ports, taken, count, group, groups, running)
+        free = (free_cpu, free_memory, ports, gpus)
+        return cls(instance.id, instance, *free, taken, count, group, groups, running)
 
     def copy(self) -> Slot:
         return replace(self, ports=set(self.ports), group_counts=Counter(self.group_counts))
@@ -73,12 +76,14 @@ class Slot:
         self.cpu -= demand.cpu
         self.memory -= demand.memory
         self.ports |= demand.ports
+        self.gpus -= demand.gpus
         self._count(1)
 
     def release(self, demand: Demand) -> None:
         self.cpu += demand.cpu
         self.memory += demand.memory
         self.ports -= demand.ports
+        self.gpus += demand.gpus
         self._count(-1)
 
     def _count(self, change: int) -> None:
@@ -127,6 +132,10 @@ def free_ports(slot: Slot, request: Request) -> str:
     return "is already using a port required by your task."
 
 
+def enough_gpus(slot: Slot, request: Request) -> str:
+    return "" if request.demand.gpus <= slot.gpus else "has insufficient GPU resource available."
+
+
 def has_attributes(slot: Slot, request: Request) -> str:
     own = slot.instance.attributes
     if all(own.get(name) == value for name, value in request.required_attributes.items()):
@@ -172,6 +181,7 @@ PASSING: tuple[Filter, ...] = (
     enough_cpu,
     enough_memory,
     free_ports,
+    enough_gpus,
     distinct_instance,
     member_of_by_tasks,
 )

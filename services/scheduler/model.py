@@ -96,6 +96,8 @@ class Instance:
     cpu_reserved: int = 0
     memory_reserved: int = 0
     ports: frozenset[Port] = frozenset()
+    gpus: int = 0
+    gpus_reserved: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)  # includes ecs.availability-zone
     # What only cluster queries ask.
     agent_version: str = ""
@@ -117,6 +119,7 @@ class Demand:
     cpu: int
     memory: int
     ports: frozenset[Port] = frozenset()  # fixed host ports only
+    gpus: int = 0
 
 
 @dataclass(frozen=True, slots=True)

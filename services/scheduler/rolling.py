@@ -337,6 +337,7 @@ def _reserved(instance: Instance, demand: Demand, count: int, group: str) -> Ins
         cpu_reserved=instance.cpu_reserved + demand.cpu * count,
         memory_reserved=instance.memory_reserved + demand.memory * count,
         ports=instance.ports | demand.ports,
+        gpus_reserved=instance.gpus_reserved + demand.gpus * count,
         running_tasks=instance.running_tasks + count,
         groups={**instance.groups, group: instance.groups.get(group, 0) + count},
     )

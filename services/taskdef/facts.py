@@ -230,6 +230,7 @@ CONTAINER_TERMS: dict[str, Render] = {
     "cpu": one("CPU units"),
     "memory": one("Memory", MIB),
     "memoryReservation": one("Memory reservation", MIB),
+    "resourceRequirements": each("Requires", lambda item: str(item["type"]), lambda item: str(item["value"])),
     "environment": each("env", lambda item: str(item["name"]), lambda item: str(item["value"])),
     "secrets": each("Secret", lambda item: str(item["name"]), lambda item: str(item["valueFrom"])),
     "repositoryCredentials": group({"credentialsParameter": one("Registry credentials")}, ""),

@@ -48,6 +48,8 @@ def _container(container: Mapping[str, Any], at: str, report: Report) -> None:
         _refuse(f"{at}.privileged", "privileged", report)
     if container.get("dockerSecurityOptions"):
         _refuse(f"{at}.dockerSecurityOptions", "dockerSecurityOptions", report)
+    if container.get("resourceRequirements"):
+        _refuse(f"{at}.resourceRequirements", "resourceRequirements", report)
     linux = container.get("linuxParameters", {})
     for name in _LINUX:
         if name in linux:

@@ -134,6 +134,15 @@ ULIMIT = Struct({
     "hardLimit": Field(Whole(-1, 2**63 - 1), "up to where it may raise it; -1: unlimited", required=True),
 })  # fmt: skip
 
+RESOURCE_REQUIREMENT = Struct({
+    "type": Field(Text(choices=("GPU",), later=("InferenceAccelerator", "NeuronDevice")), "always GPU", required=True),
+    "value": Field(
+        Text(later=("ALL",), pattern=words.GPU_COUNT, rule="is not a whole number of GPUs from 1 to 999"),
+        "how many", required=True,
+    ),
+    "sharingStrategy": Refused(),
+})  # fmt: skip
+
 SYSTEM_CONTROL = Struct({
     "namespace": Field(
         Text(max_length=255, pattern=words.SYSTEM_CONTROL, rule="is not a kernel parameter such as net.core.somaxconn"),
@@ -215,7 +224,9 @@ CONTAINER = Struct({
     ),
     "repositoryCredentials": Field(REPOSITORY_CREDENTIALS, "who asks a private registry", drop_empty=True),
     "environmentFiles": Refused(),
-    "resourceRequirements": Refused(),
+    "resourceRequirements": Field(
+        ListOf(RESOURCE_REQUIREMENT, unique=("type",)), "GPUs of the instance that are its own", drop_empty=True
+    ),
     "firelensConfiguration": Refused(),
     "credentialSpecs": Refused(),
 })  # fmt: skip

@@ -9,7 +9,7 @@ Document = dict[str, Any]
 
 SIZES = ("cpu", "memory")
 """Of the whole task."""
-_REPLACED = ("command", "cpu", "memory", "memoryReservation")
+_REPLACED = ("command", "cpu", "memory", "memoryReservation", "resourceRequirements")
 
 
 def overridden(document: Document, overrides: Mapping[str, Any] | None) -> Document:

@@ -45,6 +45,7 @@ IPC_CONTROLS = (
 # The labels the ECS agent and Slipway put on containers themselves: what is ours is told by them.
 RESERVED_LABELS = ("com.amazonaws.ecs.", "slipway.")
 
+GPU_COUNT = re.compile(r"[1-9][0-9]{0,2}")
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 NAME_RULE = "may hold letters, digits, hyphens and underscores only"
 PORT_NAME = re.compile(r"[a-z0-9_][a-z0-9_-]*")

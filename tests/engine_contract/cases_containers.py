@@ -407,3 +407,11 @@ def case_exec_in_what_is_not_there(world: World) -> None:
 def case_exec_in_a_strangers_is_refused(world: World) -> None:
     with pytest.raises(NotOurs):
         world.engine.top_exec(world.foreign(), EXEC_BOTH)
+
+
+def case_gpus_that_the_engine_cannot_give_fail_the_start_for_good(world: World) -> None:
+    container_id = world.created(gpus=("GPU-of-no-host",))
+    with pytest.raises(StartFailed, match="NVIDIA container runtime") as refused:
+        world.engine.start_container(container_id)
+    assert not refused.value.retryable
+    assert world.state(container_id).status == "created"

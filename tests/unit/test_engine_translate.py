@@ -313,6 +313,7 @@ def test_joint_limits_need_cgroup_v1_and_its_own_driver() -> None:
     v1 = engine_info({**raw, "CgroupDriver": "cgroupfs", "CgroupVersion": "1"}, "1.41", (10, 5))
     assert (v1.joint_limits, v1.cpu, v1.memory, v1.architecture) == (True, 2048, 4096, "arm64")
     assert (v1.disk_total, v1.disk_free) == (10, 5)
+    assert v1.gpus == ()
     for driver, version in (("systemd", "1"), ("cgroupfs", "2"), ("systemd", "2"), ("none", "1")):
         info = engine_info({**raw, "CgroupDriver": driver, "CgroupVersion": version}, "1.41", None)
         assert not info.joint_limits
@@ -539,3 +540,27 @@ def test_a_terminals_lines_have_no_frames() -> None:
 
 def test_no_output_is_no_lines() -> None:
     assert list(log_lines(iter([]))) == []
+
+
+@pytest.mark.parametrize(
+    ("resources", "gpus"),
+    [
+        (
+            [{"NamedResourceSpec": {"Kind": "NVIDIA-GPU", "Value": f"GPU-{n}"}} for n in "ba"],
+            ("GPU-b", "GPU-a"),
+        ),
+        ([{"NamedResourceSpec": {"Kind": "gpu", "Value": "GPU-a"}}], ("GPU-a",)),
+        ([{"DiscreteResourceSpec": {"Kind": "gpu", "Value": 2}}], ("0", "1")),
+        ([{"DiscreteResourceSpec": {"Kind": "SSD", "Value": 2}}], ()),
+        (None, ()),
+    ],
+)
+def test_gpus_are_the_generic_resources_of_that_name(resources: object, gpus: tuple[str, ...]) -> None:
+    raw = {"ID": "x", "NCPU": 1, "MemTotal": 1 << 30, "GenericResources": resources}
+    assert engine_info(raw, "1.47", None).gpus == gpus
+
+
+def test_a_container_asks_for_exactly_its_gpus() -> None:
+    spec = ContainerSpec(name="x", image="x", labels={}, gpus=("GPU-a", "GPU-b"))
+    asked = create_body(spec, "ours")["HostConfig"]["DeviceRequests"]
+    assert asked == [{"Driver": "nvidia", "DeviceIDs": ["GPU-a", "GPU-b"], "Capabilities": [["gpu"]]}]

@@ -22,10 +22,11 @@ def shape(row: ContainerInstance, include: Iterable[str] = ("TAGS",)) -> Documen
         "containerInstanceArn": row.arn,
         "status": row.status,
         "agentConnected": row.connected,
-        "registeredResources": resources({"CPU": row.cpu, "MEMORY": row.memory}),
+        "registeredResources": [*resources({"CPU": row.cpu, "MEMORY": row.memory}), *_gpus(row, row.gpus)],
         "remainingResources": [
             *resources({"CPU": row.cpu - row.cpu_reserved, "MEMORY": row.memory - row.memory_reserved}),
             {"name": "PORTS", "type": "STRINGSET", "stringSetValue": ports},
+            *_gpus(row, row.free_gpus),
         ],
         "runningTasksCount": row.running_tasks,
         "pendingTasksCount": row.pending_tasks,
@@ -41,6 +42,11 @@ def shape(row: ContainerInstance, include: Iterable[str] = ("TAGS",)) -> Documen
     if "CONTAINER_INSTANCE_HEALTH" in include:
         found["healthStatus"] = {"overallStatus": "OK" if row.connected else "INSUFFICIENT_DATA"}
     return found
+
+
+def _gpus(row: ContainerInstance, ids: Sequence[str]) -> list[Document]:
+    """As ECS: an instance without GPUs does not speak of them."""
+    return [{"name": "GPU", "type": "STRINGSET", "stringSetValue": list(ids)}] if row.gpus else []
 
 
 def _one(row: ContainerInstance) -> Document:

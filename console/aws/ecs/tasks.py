@@ -100,6 +100,7 @@ def _container(one: TaskContainer, task: Task) -> Document:
         "networkBindings": one.network_bindings,
         "networkInterfaces": interfaces if task.address else [],
         "healthStatus": one.health,
+        "gpuIds": task.gpus.get(one.name, []),
         "cpu": str(definition.get("cpu", 0)),
         "memory": str(definition["memory"]) if definition.get("memory") else None,
         "memoryReservation": (

@@ -31,7 +31,7 @@ def _counted(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _with_ports(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.prefetch_related("host_ports")
+    return rows.prefetch_related("host_ports", "held_gpus")
 
 
 def _providers(name: str) -> Listing:

@@ -98,10 +98,11 @@ class ContainerInstanceShape(Shape):
         }
 
     def get_registeredResources(self, row: ContainerInstance) -> list[dict[str, Any]]:
-        return _resources(row.cpu, row.memory)
+        return [*_resources(row.cpu, row.memory), *_gpus(row, row.gpus)]
 
     def get_remainingResources(self, row: ContainerInstance) -> list[dict[str, Any]]:
-        return _resources(row.cpu - row.cpu_reserved, row.memory - row.memory_reserved)
+        left = _resources(row.cpu - row.cpu_reserved, row.memory - row.memory_reserved)
+        return [*left, *_gpus(row, row.free_gpus)]
 
     def get_usedHostPorts(self, row: ContainerInstance) -> list[str]:
         return sorted(str(port) for port in row.host_ports.all())
@@ -165,6 +166,11 @@ def _resources(cpu: int, memory: int) -> list[dict[str, Any]]:
         {"name": name, "type": "INTEGER", "integerValue": value}
         for name, value in (("CPU", cpu), ("MEMORY", memory))
     ]
+
+
+def _gpus(row: ContainerInstance, ids: list[str]) -> list[dict[str, Any]]:
+    """AWS's form; nothing of an instance that has none."""
+    return [{"name": "GPU", "type": "STRINGSET", "stringSetValue": list(ids)}] if row.gpus else []
 
 
 class SettingShape(Shape):

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Whole
+from services.models import TaskContainer
 
 
 class ContainerShape(Shape):
@@ -21,12 +22,18 @@ class ContainerShape(Shape):
     outOfMemory = Flag("oom_killed")
     reason = Text()
     networkBindings = FreeList("network_bindings")
+    gpuIds = serializers.SerializerMethodField()
     restartCount = Whole("restart_count")
     startedAt = Moment("started_at")
     finishedAt = Moment("finished_at")
 
     class Meta:
         ref_name = "Container"
+
+    def get_gpuIds(self, row: TaskContainer) -> list[str]:
+        """Of the instance's GPUs, those that are this container's own."""
+        found: list[str] = row.task.gpus.get(row.name, [])
+        return found
 
 
 class FailureShape(Shape):

@@ -262,7 +262,7 @@ def test_wrong_overrides_are_named(ready: World) -> None:
         ({"containerOverrides": [{"name": "other"}]}, "overrides.containerOverrides[0].name"),
         (
             {"containerOverrides": [{"name": "web", "resourceRequirements": [{"type": "GPU"}]}]},
-            "overrides.containerOverrides[0].resourceRequirements",
+            "overrides.containerOverrides[0].resourceRequirements[0].value",
         ),
         ({"taskRole": "x"}, "overrides.taskRole"),
     ):

@@ -110,10 +110,10 @@ def test_the_size_of_the_whole_task_is_overridden(two: World) -> None:
         (
             {
                 "containerOverrides": [
-                    {"name": "web", "resourceRequirements": [{"type": "GPU", "value": "1"}]}
+                    {"name": "web", "resourceRequirements": [{"type": "GPU", "value": "-1"}]}
                 ]
             },
-            "overrides.containerOverrides[0].resourceRequirements",
+            "overrides.containerOverrides[0].resourceRequirements[0].value",
         ),
         ({"containerOverrides": [{"name": "db"}]}, "overrides.containerOverrides[0].name"),
         ({"containerOverrides": [{"name": "web", "command": ["x" * 9000]}]}, "overrides"),

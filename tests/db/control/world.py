@@ -71,10 +71,12 @@ class World:
     def open(self, url: str, installation: str) -> FakeEngine:
         return FakeEngine(self.hosts[url.removeprefix("fake://")], installation)
 
-    def host(self, name: str = "one", *images: str, cpu: int = 4096, memory: int = 8192) -> FakeHost:
+    def host(
+        self, name: str = "one", *images: str, cpu: int = 4096, memory: int = 8192, gpus: Iterable[str] = ()
+    ) -> FakeHost:
         """An engine with these images (built there, in no registry), registered in the cluster `default` and
         probed."""
-        made = self.hosts[name] = FakeHost(clock=self.clock, name=name, cpu=cpu, memory=memory)
+        made = self.hosts[name] = FakeHost(clock=self.clock, name=name, cpu=cpu, memory=memory, gpus=gpus)
         for image in images:
             made.add_image(image)
         self._seen[name] = 0
@@ -278,6 +280,12 @@ def accounts() -> list[str]:
         own = [task for task in live if task.instance_id == row.pk]
         sums = {"cpu_reserved": sum(t.cpu for t in own), "memory_reserved": sum(t.memory for t in own)}
         compare(f"instance {row}", row, sums | counts(own, "_tasks"))
+        if {gpu.holder for gpu in row.held_gpus.all()} - {task.arn for task in own}:
+            wrong.append(f"instance {row} keeps GPUs of tasks that ended")
+        if sorted(gpu.gpu for gpu in row.held_gpus.all()) != sorted(
+            gpu for task in own for gpus in task.gpus.values() for gpu in gpus
+        ):
+            wrong.append(f"instance {row}: its GPUs are not those its tasks have")
         if not own and row.host_ports.exists():
             wrong.append(f"instance {row} keeps host ports")
     for service in Service.objects.all():

@@ -123,3 +123,12 @@ def test_a_setting_that_is_none_is_said_and_not_taken(host: ContainerInstance, r
     assert "one of default, always, once, prefer-cached" in client.text(path(host))
     host.refresh_from_db()
     assert host.settings == {}
+
+
+def test_gpus_are_shown_with_who_has_them(host: ContainerInstance, reader: Readers) -> None:
+    assert "GPUs" not in reader("administrator").text(path(host))
+    ContainerInstance.objects.filter(pk=host.pk).update(gpus=["GPU-a", "GPU-b"])
+    host.held_gpus.create(gpu="GPU-b", holder="arn:the-task")
+    page = reader("administrator").text(path(host))
+    assert "<code>GPU-a</code> <span" in page and "free</span>" in page
+    assert "GPU-b" in page and "arn:the-task" in page

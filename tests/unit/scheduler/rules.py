@@ -129,6 +129,8 @@ def _rule_2(snapshot: Snapshot, made: Plan) -> None:
         demands = [snapshot.revisions[start.revision].demand for start in here]
         assert instance.cpu_reserved + sum(demand.cpu for demand in demands) <= instance.cpu
         assert instance.memory_reserved + sum(demand.memory for demand in demands) <= instance.memory
+        gpus = sum(demand.gpus for demand in demands)
+        assert not gpus or instance.gpus_reserved + gpus <= instance.gpus
         ports = Counter(instance.ports) + Counter(port for demand in demands for port in demand.ports)
         assert max(ports.values(), default=1) == 1
         for placed, start in enumerate(here):

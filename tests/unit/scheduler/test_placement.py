@@ -47,6 +47,7 @@ WHY: list[tuple[str, list[Instance], Request, str]] = [
     ("CPU", [small("i1", cpu_reserved=1000)], SMALL, "The closest matching (container-instance i1) has insufficient CPU units available."),
     ("memory", [small("i1", memory_reserved=2000)], SMALL, "The closest matching (container-instance i1) has insufficient memory available."),
     ("port", [small("i1", ports=[80])], Request(Demand(1, 1, frozenset({(80, "tcp")}))), "The closest matching (container-instance i1) is already using a port required by your task."),
+    ("GPU", [small("i1", gpus=2, gpus_reserved=1)], Request(Demand(1, 1, gpus=2)), "The closest matching (container-instance i1) has insufficient GPU resource available."),
     ("attribute", [small("i1")], Request(Demand(1, 1), required_attributes={"ecs.cpu-architecture": "arm64"}), "The closest matching (container-instance i1) is missing an attribute required by your task."),
     ("membership", [small("i1")], member("attribute:stack == prod"), "The closest matching (container-instance i1) did not satisfy the placement constraints: memberOf attribute:stack == prod."),
     ("membership by tasks", [small("i1", running_tasks=2)], member("runningTasksCount < 2"), "The closest matching (container-instance i1) did not satisfy the placement constraints: memberOf runningTasksCount < 2."),

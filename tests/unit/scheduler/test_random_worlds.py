@@ -59,7 +59,9 @@ UNDER_WAY = [
 
 ports = st.frozensets(st.sampled_from([(80, "tcp"), (81, "tcp"), (53, "udp")]), max_size=1)
 constraints = st.one_of(st.just([]), st.lists(st.sampled_from(list(QUERIES)), max_size=2, unique=True))
-demands = st.builds(Demand, st.sampled_from([0, 128, 256, 1024]), st.sampled_from([64, 512, 2048]), ports)
+demands = st.builds(
+    Demand, st.sampled_from([0, 128, 256, 1024]), st.sampled_from([64, 512, 2048]), ports, st.integers(0, 2)
+)
 
 
 @st.composite
@@ -80,6 +82,7 @@ def revisions(draw: st.DrawFn, key: str) -> Revision:
 @st.composite
 def instances(draw: st.DrawFn, key: str) -> Instance:
     cpu, memory = draw(st.sampled_from([(1024, 4096), (4096, 16384)]))
+    gpus = draw(st.sampled_from([0, 1, 4]))
     return Instance(
         id=key,
         status=draw(st.sampled_from(["ACTIVE", "ACTIVE", "ACTIVE", "DRAINING"])),
@@ -89,6 +92,8 @@ def instances(draw: st.DrawFn, key: str) -> Instance:
         cpu_reserved=draw(st.integers(0, cpu)),
         memory_reserved=draw(st.integers(0, memory)),
         ports=draw(ports),
+        gpus=gpus,
+        gpus_reserved=draw(st.integers(0, gpus)),
         attributes=draw(st.sampled_from([{ZONE: "a"}, {ZONE: "b"}, {}]))
         | draw(st.sampled_from([{}, {AUTO_SCALING_GROUP: "g1"}, {AUTO_SCALING_GROUP: "g2"}])),
         running_tasks=draw(st.integers(0, 4)),

@@ -54,6 +54,7 @@ def reserved_within_limits(world: World) -> None:
         here = [world.revisions[t.revision].demand for t in world.live() if t.instance == instance.id]
         assert instance.foreign_cpu + sum(demand.cpu for demand in here) <= instance.cpu
         assert instance.foreign_memory + sum(demand.memory for demand in here) <= instance.memory
+        assert sum(demand.gpus for demand in here) <= instance.gpus
         ports = [port for demand in here for port in demand.ports]
         assert len(ports) == len(set(ports))
 

@@ -78,6 +78,7 @@ class SimInstance:
     foreign_cpu: int = 0
     foreign_memory: int = 0
     foreign_ports: set[Port] = field(default_factory=set)
+    gpus: int = 8
 
 
 class World:
@@ -111,6 +112,9 @@ class World:
         self._strategies = self.random.choice(
             [(), (Strategy("binpack", "cpu"),), (Strategy("spread", "instanceId"),), (Strategy("random"),)]
         )
+        self._gpus = self.random.choice([0, 0, 0, 1, 2])
+        for one in self.instances.values():
+            one.gpus = self.random.choice([0, 2, 8])
         self.deploy("good")
 
     def _new_instance(self, key: str) -> SimInstance:
@@ -196,6 +200,8 @@ class World:
             cpu_reserved=i.foreign_cpu + sum(d.cpu for d in here),
             memory_reserved=i.foreign_memory + sum(d.memory for d in here),
             ports=frozenset(i.foreign_ports.union(*(d.ports for d in here))),
+            gpus=i.gpus,
+            gpus_reserved=sum(d.gpus for d in here),
             attributes={ZONE: i.zone},
             running_tasks=len(here) + bool(i.foreign_cpu),
             groups={"service:web": len(here), "database": int(bool(i.foreign_cpu))},
@@ -323,7 +329,7 @@ class World:
         key = self.serial("r")
         self.characters[key] = character or self.random.choice(CHARACTERS)
         ports = frozenset({(8080, "tcp")}) if self._ports else frozenset()
-        demand = Demand(self.random.choice([128, 256]), self.random.choice([256, 512]), ports)
+        demand = Demand(self.random.choice([128, 256]), self.random.choice([256, 512]), ports, self._gpus)
         self.revisions[key] = Revision(
             key,
             f"web:{key}",
@@ -427,6 +433,7 @@ class World:
         for instance in self.instances.values():
             instance.status, instance.connected = "ACTIVE", True
             instance.foreign_cpu = instance.foreign_memory = 0
+            instance.gpus = 8
         for n in range(14):
             key = f"big{n}"
             self.instances[key] = SimInstance(key, 8192, 32768, "a")

@@ -134,6 +134,8 @@ class Fleet:
             cpu_reserved=sum(demand.cpu for demand in here),
             memory_reserved=sum(demand.memory for demand in here),
             ports=frozenset().union(*(demand.ports for demand in here)),
+            gpus=host.gpus,
+            gpus_reserved=sum(demand.gpus for demand in here),
             attributes={ZONE: host.zone},
         )
 

@@ -42,6 +42,7 @@ class Laws:
             here = [self.fleet.demand(t) for t in self.fleet.live.values() if t.host == host.id]
             assert sum(d.cpu for d in here) <= host.cpu, f"rule 2: CPU of {host.id}"
             assert sum(d.memory for d in here) <= host.memory, f"rule 2: memory of {host.id}"
+            assert sum(d.gpus for d in here) <= host.gpus, f"rule 2: GPUs of {host.id}"
             ports = Counter(port for d in here for port in d.ports)
             assert max(ports.values(), default=1) == 1, f"rule 2: ports of {host.id}"
 

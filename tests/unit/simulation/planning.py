@@ -100,6 +100,7 @@ class Planning(Driving):
             or here.cpu_reserved + demand.cpu > host.cpu
             or here.memory_reserved + demand.memory > host.memory
             or demand.ports & here.ports
+            or here.gpus_reserved + demand.gpus > host.gpus
         ):
             return False
         fate = service.characters[revision]

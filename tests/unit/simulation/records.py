@@ -39,6 +39,7 @@ class Host:
     cpu: int
     memory: int
     zone: str
+    gpus: int = 4
     status: str = "ACTIVE"
     reachable: bool = True
     connected: bool = True

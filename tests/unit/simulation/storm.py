@@ -64,10 +64,11 @@ class Storm(Planning):
         key = self.serial("r")
         service.characters[key] = character or self.random.choice(CHARACTERS)
         ports = frozenset({(8080, "tcp")}) if self.random.random() < 0.1 else frozenset()
+        gpus = 1 if self.random.random() < 0.1 else 0
         service.revisions[key] = Revision(
             key,
             f"{service.name}:{key}",
-            Demand(self.random.choice([128, 256]), self.random.choice([256, 512]), ports),
+            Demand(self.random.choice([128, 256]), self.random.choice([256, 512]), ports, gpus),
             self.random.random() < 0.5,
             strategies=self.random.choice([(), (Strategy("binpack", "cpu"),), (Strategy("random"),)]),
             distinct_instance=self.random.random() < 0.1,
