@@ -3,10 +3,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := $(PYTHON) -m console.setup
-# Quick rings in two processes; the rings that share the machine's engine and browser one after the other.
+# In two processes; of the docker ring each file in one, as its tests share hosts and installations.
 PYTEST := $(BIN)/python -m pytest -q
 QUICK := $(PYTEST) -n 2 tests/unit tests/db tests/wire
-# Chromium drops requests when a network interface comes or goes, and containers do that all the time.
+DOCKER := $(PYTEST) -n 2 --dist loadfile tests/docker
+# In one: Chromium drops requests when a network interface comes or goes, and containers do that all the time.
 BROWSER := $(PYTEST) --reruns 2 --only-rerun TimeoutError --only-rerun ERR_NETWORK_CHANGED tests/browser
 ON_POSTGRES := $(BIN)/python scripts/with_postgres.py
 TYPED := base access telemetry vault clusters services console scripts manage.py
@@ -59,12 +60,12 @@ test: lint ## Lint, the db and wire rings on PostgreSQL, all five rings on SQLit
 	$(ON_POSTGRES) $(PYTEST) -n 2 -m "not slow" tests/db tests/wire
 	env -u DATABASE_URL $(QUICK) -m "not slow"
 	env -u DATABASE_URL $(BROWSER) -m "not slow"
-	env -u DATABASE_URL $(PYTEST) -m "not slow" tests/docker
+	env -u DATABASE_URL $(DOCKER) -m "not slow"
 
 test-full: lint ## Lint, all five rings on PostgreSQL and on SQLite
 	$(ON_POSTGRES) $(QUICK)
 	$(ON_POSTGRES) $(BROWSER)
-	$(ON_POSTGRES) $(PYTEST) tests/docker
+	$(ON_POSTGRES) $(DOCKER)
 	env -u DATABASE_URL $(QUICK)
 	env -u DATABASE_URL $(BROWSER)
-	env -u DATABASE_URL $(PYTEST) tests/docker
+	env -u DATABASE_URL $(DOCKER)

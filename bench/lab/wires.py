@@ -55,7 +55,10 @@ def connect(namespace: str) -> int:
         "type",
         "veth",
         "peer",
+        "name",
         "eth0",
+        "address",
+        hardware_address(number),
         "netns",
         namespace,
     )
@@ -65,6 +68,11 @@ def connect(namespace: str) -> int:
     command(*inside, "link", "set", "eth0", "up")
     command(*inside, "route", "add", "default", "via", f"{SUBNET}.1")
     return number
+
+
+def hardware_address(number: int) -> str:
+    """The same for whoever has the number: where another had it a moment ago, neighbours remember its address."""
+    return f"02:00:0a:63:00:{number:02x}"
 
 
 def pull(number: int) -> None:

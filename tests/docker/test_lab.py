@@ -82,6 +82,10 @@ def test_hosts_stay_reach_each_other_and_go_without_a_trace() -> None:
     assert "register_instance" in said
     ids = {docker(FOLDER / number, "info", "--format", "{{.ID}}") for number in ("1", "2")}
     assert len(ids) == 2, "two hosts are two engines"
+    for name, address in zip(sorted(NAMES), addresses, strict=True):
+        # Neighbours remember who had an address: whoever has it next must be the same to them.
+        hardware = wires.hardware_address(int(address.rpartition(".")[2]))
+        assert hardware in wires.command("ip", "-n", name, "link", "show", "eth0")
     _serve(FOLDER / "2")
     image = _image(FOLDER / "1")
     fetched = docker(

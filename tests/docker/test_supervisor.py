@@ -29,7 +29,7 @@ PROCESSES = ("redis", "web-1", "worker", "watcher", "exec", "beat")
 @pytest.fixture(scope="module")
 def slipway() -> Iterator[Installation]:
     """One installation for the tests that leave it running."""
-    running = Installation()
+    running = Installation(from_nothing=True)
     running.start()
     yield running
     running.remove()

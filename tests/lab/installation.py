@@ -5,11 +5,14 @@ Honours DATABASE_URL: on PostgreSQL each installation gets a database of its own
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -47,9 +50,18 @@ def until(check: Callable[[], Any], what: str, seconds: float = 30.0, every: flo
 
 
 class Installation:
-    """Start with `start()`; `stop()` ends it, `remove()` forgets its state. `kill("worker")` is kill -9."""
+    """Start with `start()`; `stop()` ends it, `remove()` forgets its state. `kill("worker")` is kill -9.
 
-    def __init__(self, environment: Mapping[str, str] | None = None, home: Path | None = None) -> None:
+    Its database has its tables already, unless it is to begin `from_nothing`: to migrate takes seconds.
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        home: Path | None = None,
+        *,
+        from_nothing: bool = False,
+    ) -> None:
         # Not pytest's own directory: its paths are long, and unix sockets are not.
         self.home = home or Path(tempfile.mkdtemp(prefix="slipway-it-"))
         self.port = free_port()
@@ -77,6 +89,8 @@ class Installation:
         ):
             if name not in (environment or {}):
                 self.environment.pop(name, None)
+        if home is None and not from_nothing and not self.environment.get("DATABASE_URL"):
+            (self.home / "slipway.sqlite3").write_bytes(_migrated())
 
     @property
     def url(self) -> str:
@@ -197,6 +211,20 @@ class Installation:
         return {
             "DATABASE_URL": f"{head.rpartition('/')[0]}/{self._database}" + (f"?{query}" if query else "")
         }
+
+
+@functools.cache
+def _migrated() -> bytes:
+    """An SQLite database with every table, and nothing in them that would make two installations one."""
+    with tempfile.TemporaryDirectory(prefix="slipway-test-") as home:
+        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "console.settings", "SLIPWAY_HOME": home}
+        environment["DATABASE_URL"] = ""
+        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
+        file = Path(home) / "slipway.sqlite3"
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            assert database.execute("SELECT count(*) FROM base_installation").fetchone() == (0,)
+        return file.read_bytes()
 
 
 def _plain(url: str) -> str:
