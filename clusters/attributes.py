@@ -17,6 +17,7 @@ from access.trail import audit
 from base import here, live, outbox
 from base.arn import is_arn
 from base.errors import ClientError, InvalidParameter, NotFound, invalid, invalid_fields
+from clusters.capabilities import OLD, is_capability
 from clusters.models import ContainerInstance, instance_topics
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
 
@@ -29,7 +30,7 @@ MOST = 10  # custom attributes of one instance, and attributes in one call, as E
 _TARGET = "container-instance"
 _NAME = re.compile(r"[A-Za-z0-9_./\\-]{1,128}")
 _VALUE = re.compile(r"[A-Za-z0-9_.@/\\: -]{1,128}")
-_NAME_RULE = "1 to 128 letters, digits, - _ . / \\ and not starting with ecs."
+_NAME_RULE = f"1 to 128 letters, digits, - _ . / \\ and not starting with ecs. or {OLD}"
 _VALUE_RULE = "1 to 128 letters, digits, spaces, - _ . @ / \\ : and no space at the ends"
 
 
@@ -43,6 +44,7 @@ def problem_of_name(name: object) -> str:
         isinstance(name, str)
         and _NAME.fullmatch(name)
         and (not name.startswith("ecs.") or name in _FOR_PEOPLE)
+        and not is_capability(name)
     )
     return "" if given else _NAME_RULE
 
@@ -146,8 +148,8 @@ def list_attributes(
     seen = visible(rows, caller, "ecs:DescribeContainerInstances", row_keys=keys).order_by("id")
     return [
         _answer(row, name, value)
-        for row in seen.only("arn", "attributes", "tags")
-        for name, value in sorted(row.attributes.items())
+        for row in seen.only("arn", "attributes", "capabilities", "tags")
+        for name, value in sorted(row.all_attributes.items())
         if attribute_name in (None, name) and attribute_value in (None, value)
     ]
 

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
 from base import clock, live, outbox
+from clusters.capabilities import capabilities
 from clusters.engine.port import EngineInfo
 from clusters.models import ContainerInstance, instance_topics
 
@@ -24,7 +25,8 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
     now = clock.now()
     facts = asdict(info)
     facts["warnings"] = list(info.warnings)
-    facts["gpus"] = list(info.gpus)
+    for name in ("gpus", "log_drivers", "volume_drivers", "security_modules"):
+        facts[name] = list(facts[name])
     built_in = {
         "ecs.os-type": "linux",
         "ecs.cpu-architecture": info.architecture,
@@ -49,6 +51,7 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
                 gpus=list(info.gpus),
                 info=facts,
                 attributes={**attributes, **built_in},
+                capabilities=capabilities(info),
             )
             came_back = ContainerInstance.objects.filter(
                 Q(connected_at=None) | Q(disconnected_at__gt=F("connected_at")), pk=instance.pk

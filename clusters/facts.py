@@ -31,8 +31,7 @@ class RowFacts:
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        attributes: dict[str, str] = self.row.attributes
-        return attributes
+        return self.row.all_attributes
 
     @property
     def connected(self) -> bool:
@@ -70,6 +69,8 @@ def matching(
     query = compiled(text, "filter")
     groups = _task_groups[0](cluster_id) if query.asks_groups and _task_groups else {}
     asked = rows.select_related(None).order_by()
-    asked = asked.only("id", "info", "attributes", "connected", "registered_at", "running_tasks")
+    asked = asked.only(
+        "id", "info", "attributes", "capabilities", "connected", "registered_at", "running_tasks"
+    )
     keys = [row.pk for row in asked if query.matches(RowFacts(row, groups.get(row.pk, ())))]
     return rows.filter(pk__in=keys)

@@ -110,6 +110,8 @@ class ContainerInstance(models.Model):
     gpus = models.JSONField(default=list, blank=True)  # ids, as the engine last reported them
     info = models.JSONField(default=dict, blank=True)  # EngineInfo as last read
     attributes = models.JSONField(default=dict, blank=True)  # name -> value
+    # Names of the attributes that the ECS agent would register for what it can do; set at every contact.
+    capabilities = models.JSONField(default=list, blank=True)
     # As a node of the Swarm that carries the cluster's overlay: {in, role, why, node, joined}; empty without one.
     overlay = models.JSONField(default=dict, blank=True)
     tags = models.JSONField(default=dict, blank=True)
@@ -148,6 +150,11 @@ class ContainerInstance(models.Model):
     @property
     def joint_limits(self) -> bool:
         return bool(self.info.get("joint_limits"))
+
+    @property
+    def all_attributes(self) -> dict[str, str]:
+        """Name to value, capabilities among them."""
+        return {**dict.fromkeys(self.capabilities, ""), **self.attributes}
 
     @property
     def free_gpus(self) -> list[str]:

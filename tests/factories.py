@@ -13,6 +13,9 @@ from typing import Any
 
 from access.registry import system_caller
 from base import clock, here, ids
+from clusters.capabilities import capabilities
+from clusters.engine.fake import FakeEngine
+from clusters.engine.fake_host import FakeHost
 from clusters.models import Cluster, ContainerInstance, Network
 from services.execute.sessions import digest, told
 from services.models import (
@@ -63,6 +66,9 @@ def cluster(name: str = "default", **fields: Any) -> Cluster:
     return row
 
 
+CAPABILITIES = capabilities(FakeEngine(FakeHost(), "").info())
+
+
 def instance(owner: Cluster, name: str = "host-a", **fields: Any) -> ContainerInstance:
     pk = ids.hex_id()
     values = {
@@ -72,6 +78,7 @@ def instance(owner: Cluster, name: str = "host-a", **fields: Any) -> ContainerIn
         "memory": 8192,
         "engine_id": pk,
         "attributes": {"ecs.availability-zone": "a"},
+        "capabilities": CAPABILITIES,
         **fields,
     }
     return ContainerInstance.objects.create(

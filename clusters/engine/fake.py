@@ -79,6 +79,9 @@ class FakeEngine(FakeObjects, FakeSwarmCalls):
             cgroup_driver="cgroupfs",
             cgroup_version="1",
             joint_limits=True,
+            log_drivers=host.log_drivers,
+            volume_drivers=("local",),
+            security_modules=("apparmor", "selinux", "seccomp"),
             gpus=host.gpus,
         )
 

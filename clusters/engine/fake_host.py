@@ -32,6 +32,7 @@ from .port import (
 )
 from .refusals import start_refusal
 
+LOG_DRIVERS = ("awslogs", "fluentd", "gelf", "journald", "json-file", "local", "splunk", "syslog")
 _KEPT_EVENTS = 256  # as the real engine
 
 
@@ -100,6 +101,7 @@ class FakeHost(FakeImages):
         self.cpu = cpu
         self.memory = memory
         self.gpus = tuple(gpus)
+        self.log_drivers = LOG_DRIVERS
         self.reachable = True
         self.changed = threading.Condition(self.lock)
         self.containers: dict[str, FakeContainer] = {}

@@ -48,6 +48,9 @@ class EngineInfo:
     cgroup_version: str  # "1" | "2"
     joint_limits: bool  # whether a task's CPU and memory can be capped over all its containers together
     warnings: tuple[str, ...] = ()
+    log_drivers: tuple[str, ...] = ()
+    volume_drivers: tuple[str, ...] = ()  # those in use so far: a plugin shows once it was used
+    security_modules: tuple[str, ...] = ()  # apparmor, selinux, seccomp and the like
     gpus: tuple[str, ...] = ()  # ids of its GPUs, as the daemon's node-generic-resources names them
 
 

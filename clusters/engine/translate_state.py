@@ -135,8 +135,16 @@ def engine_info(raw: Mapping[str, Any], api_version: str, disk: tuple[int, int] 
         # children; with the systemd driver a parent must be a slice, which Docker cannot limit.
         joint_limits=cgroup_version == "1" and cgroup_driver == "cgroupfs",
         warnings=tuple(raw.get("Warnings") or ()),
+        log_drivers=tuple((raw.get("Plugins") or {}).get("Log") or ()),
+        volume_drivers=tuple((raw.get("Plugins") or {}).get("Volume") or ()),
+        security_modules=_security_modules(raw.get("SecurityOptions") or ()),
         gpus=_gpus(raw.get("GenericResources") or ()),
     )
+
+
+def _security_modules(options: Iterable[str]) -> tuple[str, ...]:
+    """`name=seccomp,profile=builtin` -> seccomp"""
+    return tuple(option.partition(",")[0].removeprefix("name=") for option in options)
 
 
 def _gpus(resources: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

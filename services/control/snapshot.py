@@ -20,6 +20,7 @@ from services import events
 from services.control.driver import checks_health
 from services.models import Deployment, Service, ServiceRevision, Task
 from services.scheduler import model
+from services.taskdef.capabilities import required_capabilities
 from services.taskdef.resources import resources
 from services.usage import task_groups
 
@@ -31,7 +32,7 @@ _TASK_FIELDS = (
 )
 # Of an instance, read for every plan: certificates and errors are of no interest to it.
 _INSTANCE_FIELDS = (
-    *("status", "connected", "lost_at", "registered_at", "attributes", "overlay", "gpus"),
+    *("status", "connected", "lost_at", "registered_at", "attributes", "capabilities", "overlay", "gpus"),
     *("cpu", "memory", "cpu_reserved", "memory_reserved", "running_tasks", "pending_tasks"),
 )
 _GPUS = 2 + _INSTANCE_FIELDS.index("gpus")  # in a row of pk, version and these
@@ -262,7 +263,7 @@ def required_attributes(document: dict, driver: str) -> dict[str, str]:
     required = {"ecs.cpu-architecture": architecture.lower()} if architecture else {}
     if driver == Network.Driver.OVERLAY and document.get("networkMode") == "awsvpc":
         required[OVERLAY] = "overlay"
-    return required
+    return required | dict.fromkeys(required_capabilities(document), "")
 
 
 def network_driver(cluster_id: int) -> str:
@@ -333,21 +334,8 @@ def _instance(
     groups: Mapping[str, Mapping[str, int]],
 ) -> model.Instance:
     """From a row of pk, version and _INSTANCE_FIELDS: hundreds are read for every plan, and objects are dear."""
-    (
-        pk,
-        version,
-        status,
-        connected,
-        lost_at,
-        registered_at,
-        attributes,
-        overlay,
-        gpus,
-        cpu,
-        memory,
-        *counts,
-    ) = row
-    cpu_reserved, memory_reserved, running, pending = counts
+    pk, version, status, connected, lost_at, registered_at, attributes, able, overlay, *room = row
+    gpus, cpu, memory, cpu_reserved, memory_reserved, running, pending = room
     return model.Instance(
         id=pk,
         status="DRAINING" if status == ContainerInstance.Status.DRAINING else "ACTIVE",
@@ -360,7 +348,11 @@ def _instance(
         ports=frozenset(ports.get(pk, ())),
         gpus=len(gpus),
         gpus_reserved=len(held.get(pk, set()).intersection(gpus)),  # of those it still has
-        attributes=attributes | ({OVERLAY: "overlay"} if overlay.get("in") else {}),
+        attributes={
+            **dict.fromkeys(able, ""),
+            **attributes,
+            **({OVERLAY: "overlay"} if overlay.get("in") else {}),
+        },
         agent_version=version or "",
         ec2_instance_id=ec2_instance_id(pk),
         registered_at=registered_at,

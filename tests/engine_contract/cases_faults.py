@@ -136,6 +136,7 @@ def case_info_tells_what_the_engine_is(world: World) -> None:
     assert info.architecture in ("x86_64", "arm64")
     assert info.cpu % 1024 == 0 and info.cpu >= 1024
     assert info.memory > 256
+    assert "json-file" in info.log_drivers and "local" in info.volume_drivers
     assert info.disk_total is not None and info.disk_free is not None
     assert 0 < info.disk_free <= info.disk_total
     assert tuple(map(int, info.api_version.split("."))) >= (1, 40)

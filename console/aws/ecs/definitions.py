@@ -12,6 +12,7 @@ from base.errors import AccessDenied, OperationError, invalid
 from console.aws.ecs.common import Document
 from console.aws.handlers import answers, listing, mechanical
 from services.models import TaskDefinition
+from services.taskdef.capabilities import required_capabilities
 
 
 def shape(row: TaskDefinition) -> Document:
@@ -25,7 +26,7 @@ def shape(row: TaskDefinition) -> Document:
         "volumes": document.get("volumes") or [],
         "placementConstraints": document.get("placementConstraints") or [],
         "compatibilities": sorted({"EC2", *document.get("requiresCompatibilities", ())}),
-        "requiresAttributes": [],
+        "requiresAttributes": [{"name": name} for name in required_capabilities(document)],
         "registeredAt": row.registered_at,
         "registeredBy": row.registered_by,
         "deregisteredAt": row.deregistered_at,

@@ -30,7 +30,10 @@ def shape(row: ContainerInstance, include: Iterable[str] = ("TAGS",)) -> Documen
         ],
         "runningTasksCount": row.running_tasks,
         "pendingTasksCount": row.pending_tasks,
-        "attributes": [{"name": name, "value": str(value)} for name, value in sorted(row.attributes.items())],
+        "attributes": [
+            {"name": name, "value": str(value)} if value else {"name": name}
+            for name, value in sorted(row.all_attributes.items())
+        ],
         "registeredAt": row.registered_at,
         "attachments": [],
         **tags_of(row, include),

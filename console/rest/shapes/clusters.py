@@ -85,6 +85,7 @@ class ContainerInstanceShape(Shape):
     settings = serializers.SerializerMethodField()
     overlay = Free(help_text="As a node of the swarm that carries the cluster's overlay; empty without one.")
     attributes = Tags()
+    capabilities = Texts(help_text="Attributes for what it can do, by name: they have no value.")
     tags = Tags()
 
     class Meta:
