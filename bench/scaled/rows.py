@@ -24,13 +24,9 @@ def define() -> Any:
 def instances(folder: Path, count: int) -> list[str]:
     """Register the fake engines, as connected; the watcher then connects for itself."""
     from base import clock, here, ids
-    from clusters.capabilities import capabilities
-from clusters.engine.fake import FakeEngine
-from clusters.engine.fake_host import FakeHost
-from clusters.models import Cluster, ContainerInstance
+    from clusters.models import Cluster, ContainerInstance
 
     owner = Cluster.objects.get(name="default")
-    able = capabilities(FakeEngine(FakeHost(), "").info())
     rows = []
     for number in range(count):
         key = ids.hex_id()
@@ -47,7 +43,6 @@ from clusters.models import Cluster, ContainerInstance
                 connected=True,
                 connected_at=clock.now(),
                 attributes={"ecs.availability-zone": "abc"[number % 3]},
-                capabilities=able,
             )
         )
     ContainerInstance.objects.bulk_create(rows)
