@@ -19,6 +19,7 @@ import requests
 
 INSTALLATION = "slipway.installation"
 ROLE = "slipway.role"
+HELPER = "helper"  # of the engine, not of a task: one answers its tasks at 169.254.170.2
 TASK = "com.amazonaws.ecs.task-arn"
 FAMILY = "com.amazonaws.ecs.task-definition-family"
 REVISION = "com.amazonaws.ecs.task-definition-version"
@@ -197,7 +198,11 @@ def compare(engines: Iterable[Engine], installation: str, journal: Journal, clie
         if containers is None:
             found.unsteady.append(f"{engine.name} does not answer")
             continue
+        helpers = [one for one in containers if one["Labels"].get(ROLE) == HELPER]
+        found.doubled += [f"{one['Names'][0]} on {engine.name}" for one in helpers[1:]]
         for one in containers:
+            if one in helpers:
+                continue
             labels = one["Labels"]
             there.append((engine.name, labels.get(TASK, ""), one["Names"][0]))
             if labels.get(ROLE) == "container" and one["State"] == "running":
