@@ -112,9 +112,10 @@ class World:
         self._strategies = self.random.choice(
             [(), (Strategy("binpack", "cpu"),), (Strategy("spread", "instanceId"),), (Strategy("random"),)]
         )
-        self._gpus = self.random.choice([0, 0, 0, 1, 2])
+        gpus = random.Random(seed)
+        self._gpus = gpus.choice([0, 0, 0, 0, 1, 2])
         for one in self.instances.values():
-            one.gpus = self.random.choice([0, 2, 8])
+            one.gpus = gpus.choice([0, 4, 8])
         self.deploy("good")
 
     def _new_instance(self, key: str) -> SimInstance:
