@@ -24,6 +24,7 @@ import subprocess
 import tempfile
 import time
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -53,7 +54,8 @@ exec sleep infinity
 
 
 class LabEngine:
-    """`start()` and `remove()`, or a with block. `folder`: keep the host there, beyond the life of this process."""
+    """`start()` and `remove()`, or a with block. `folder`: keep the host there, beyond the life of this process.
+    `resources`: generic ones that it declares, KIND=VALUE."""
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class LabEngine:
         *,
         authority: LabAuthority | None = None,
         folder: Path | None = None,
+        resources: Sequence[str] = (),
     ) -> None:
         self.name = name or f"slipway-{uuid.uuid4().hex[:6]}"
         self._kept = folder is not None
@@ -73,6 +76,7 @@ class LabEngine:
         self._dockerd: subprocess.Popen[bytes] | None = None
         self._number = 0
         self._authority = authority
+        self._resources = resources
 
     @property
     def url(self) -> str:
@@ -121,6 +125,7 @@ class LabEngine:
             ),
             *("--bip", f"172.31.{self._number}.1/24", "--storage-driver", "overlay2"),
             *self._tls_options(),
+            *(part for one in self._resources for part in ("--node-generic-resource", one)),
         )
         self._wait_until_it_answers(seconds)
 
