@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from access.authorization.request_tags import request_tags
 from access.language.matching import Context, Deferred, Value
+from access.registry import Caller, operation
 from base.errors import InvalidParameter, NotFound, OperationError, invalid
 from vault import names
 from vault.models import CURRENT, Parameter, ParameterVersion, Secret, SecretVersion
 
+P = ParamSpec("P")
+R = TypeVar("R")
 Params = Mapping[str, Any]
 _GIVEN = "aws:RequestTag/"
 
@@ -76,7 +79,7 @@ def secret_arn_of(params: Params) -> str:
     try:
         return find_secret(params["secret_id"]).arn
     except NotFound:
-        return shown_arn(params)
+        return names.whole_secret_arn(shown_arn(params))
 
 
 def shown_arn(params: Params) -> str:
@@ -104,6 +107,15 @@ def secret_context(params: Params) -> Context:
         return found
 
     return Deferred(find)
+
+
+def secret_operation(
+    action: str, *, writes: bool, **more: Any
+) -> Callable[[Callable[Concatenate[Caller, P], R]], Callable[Concatenate[Caller, P], R]]:
+    """An operation on the secret that its parameter `secret_id` names. `more`: as of access.registry.operation."""
+    return operation(
+        action, resource=secret_arn_of, shown=shown_arn, context=secret_context, writes=writes, **more
+    )
 
 
 def new_tags_context(service: str, params: Params) -> dict[str, Value]:

@@ -16,6 +16,7 @@ SECRET_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
 PARAMETER_NAME = re.compile(r"/?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*")
 LONGEST_PARAMETER_NAME = 1011
 DEEPEST = 15  # levels of a parameter's hierarchy
+_SIX_LETTERS = re.compile(r"-([A-Za-z0-9]{6}|\?{6})$")
 _LETTERS = string.ascii_letters + string.digits
 
 
@@ -31,6 +32,12 @@ def secret_arn(name: str, suffix: str | None = None) -> str:
     ours = here.names()
     end = suffix if suffix is not None else "".join(secrets.choice(_LETTERS) for _ in range(6))
     return f"arn:{ours.partition}:secretsmanager:{ours.region}:{ours.account}:secret:{name}-{end}"
+
+
+def whole_secret_arn(arn: str) -> str:
+    """With six letters that are not known, where it was given without. As AWS warns, a name that itself ends in a
+    hyphen and six letters or digits cannot be told from one that has them."""
+    return arn if _SIX_LETTERS.search(arn) else f"{arn}-??????"
 
 
 def parameter_arn(name: str) -> str:

@@ -20,9 +20,7 @@ from vault.lookup import (
     live_secret,
     new_tags_context,
     refuse_keys,
-    secret_arn_of,
-    secret_context,
-    shown_arn,
+    secret_operation,
 )
 from vault.models import Secret, SecretVersion, secret_topics
 from vault.versions import ResourceExists, add_version, checked_value, move_stage
@@ -94,11 +92,8 @@ def create_secret(
     return row
 
 
-@operation(
+@secret_operation(
     "secretsmanager:PutSecretValue",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     redact=_VALUES,
     writes=True,
 )
@@ -121,11 +116,8 @@ def put_secret_value(
     return version
 
 
-@operation(
+@secret_operation(
     "secretsmanager:UpdateSecret",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     redact=_VALUES,
     writes=True,
 )
@@ -168,11 +160,8 @@ def _description(text: str) -> str:
     return text
 
 
-@operation(
+@secret_operation(
     "secretsmanager:DeleteSecret",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=True,
 )
 def delete_secret(
@@ -208,11 +197,8 @@ def delete_secret(
     return DeletedSecret(row.arn, row.name, row.purge_at or clock.now())
 
 
-@operation(
+@secret_operation(
     "secretsmanager:RestoreSecret",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=True,
 )
 def restore_secret(caller: Caller, *, secret_id: str) -> Secret:
@@ -225,11 +211,8 @@ def restore_secret(caller: Caller, *, secret_id: str) -> Secret:
     return row
 
 
-@operation(
+@secret_operation(
     "secretsmanager:UpdateSecretVersionStage",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=True,
 )
 def update_secret_version_stage(
@@ -252,9 +235,7 @@ def update_secret_version_stage(
     return row
 
 
-@operation(
-    "secretsmanager:TagResource", resource=secret_arn_of, shown=shown_arn, context=secret_context, writes=True
-)
+@secret_operation("secretsmanager:TagResource", writes=True)
 def tag_secret(caller: Caller, *, secret_id: str, tags: Mapping[str, str]) -> None:
     """Add tags to a secret, or change their values."""
     row = find_secret(secret_id)
@@ -267,11 +248,8 @@ def tag_secret(caller: Caller, *, secret_id: str, tags: Mapping[str, str]) -> No
     live.publish(*secret_topics(row))
 
 
-@operation(
+@secret_operation(
     "secretsmanager:UntagResource",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=True,
 )
 def untag_secret(caller: Caller, *, secret_id: str, tag_keys: Sequence[str]) -> None:

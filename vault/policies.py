@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from access.policy import PolicyError, Statement, parse
-from access.registry import Caller, operation
+from access.registry import Caller
 from access.trail import audit
 from base import live
 from base.errors import InvalidParameter, OperationError
-from vault.lookup import find_secret, live_secret, secret_arn_of, secret_context, shown_arn
+from vault.lookup import find_secret, live_secret, secret_operation
 from vault.models import Secret, secret_topics
 
 LARGEST = 20480  # characters, Secrets Manager's limit
@@ -66,11 +66,8 @@ def _public(statements: tuple[Statement, ...]) -> bool:
     )
 
 
-@operation(
+@secret_operation(
     "secretsmanager:PutResourcePolicy",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=True,
 )
 def put_resource_policy(
@@ -87,11 +84,8 @@ def put_resource_policy(
     return _set(row, dict(resource_policy))
 
 
-@operation(
+@secret_operation(
     "secretsmanager:DeleteResourcePolicy",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=True,
 )
 def delete_resource_policy(caller: Caller, *, secret_id: str) -> SecretPolicy:
@@ -107,11 +101,8 @@ def _set(row: Secret, document: dict[str, Any] | None) -> SecretPolicy:
     return SecretPolicy(row.arn, row.name, document)
 
 
-@operation(
+@secret_operation(
     "secretsmanager:GetResourcePolicy",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=False,
 )
 def get_resource_policy(caller: Caller, *, secret_id: str) -> SecretPolicy:
@@ -120,11 +111,8 @@ def get_resource_policy(caller: Caller, *, secret_id: str) -> SecretPolicy:
     return SecretPolicy(row.arn, row.name, row.policy)
 
 
-@operation(
+@secret_operation(
     "secretsmanager:ValidateResourcePolicy",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=False,
 )
 def validate_resource_policy(

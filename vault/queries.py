@@ -14,7 +14,7 @@ from access.trail import audit
 from base import clock
 from base.cipher import CipherError
 from base.errors import ServerError
-from vault.lookup import find_secret, find_version, live_secret, secret_arn_of, secret_context, shown_arn
+from vault.lookup import find_secret, find_version, live_secret, secret_operation
 from vault.models import Secret, SecretVersion
 
 
@@ -31,11 +31,8 @@ class SecretValue:
     secret_binary: str | None = field(default=None, repr=False)
 
 
-@operation(
+@secret_operation(
     "secretsmanager:GetSecretValue",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=False,
     audited_read=True,
 )
@@ -70,11 +67,8 @@ def _note_access(secret: Secret, version: SecretVersion) -> None:
             type(row)._default_manager.filter(pk=row.pk).update(accessed_on=today)
 
 
-@operation(
+@secret_operation(
     "secretsmanager:DescribeSecret",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=False,
 )
 def describe_secret(caller: Caller, *, secret_id: str) -> Secret:
@@ -91,11 +85,8 @@ def list_secrets(caller: Caller, *, include_planned_deletion: bool = False) -> Q
     return visible(rows, caller, "secretsmanager:DescribeSecret")
 
 
-@operation(
+@secret_operation(
     "secretsmanager:ListSecretVersionIds",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=False,
 )
 def list_secret_version_ids(

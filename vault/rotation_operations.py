@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from access.registry import Caller, operation
+from access.registry import Caller
 from access.trail import audit
 from base import cipher, jobs_by_name, live
 from base.errors import invalid
 from base.outgoing import ForbiddenAddress, check_host
 from vault import hooks
-from vault.lookup import InvalidRequest, live_secret, secret_arn_of, secret_context, shown_arn
+from vault.lookup import InvalidRequest, live_secret, secret_operation
 from vault.models import Secret, secret_topics
 from vault.rotation_models import SecretRotation
 from vault.versions import VERSION_ID
@@ -22,11 +22,8 @@ MOST_DAYS = 1000
 _RULES = {"AutomaticallyAfterDays"}
 
 
-@operation(
+@secret_operation(
     "secretsmanager:RotateSecret",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     redact=("rotation_hook",),
     writes=True,
 )
@@ -72,11 +69,8 @@ def rotate_secret(
     return found
 
 
-@operation(
+@secret_operation(
     "secretsmanager:CancelRotateSecret",
-    resource=secret_arn_of,
-    shown=shown_arn,
-    context=secret_context,
     writes=True,
 )
 def cancel_rotate_secret(caller: Caller, *, secret_id: str) -> Secret:

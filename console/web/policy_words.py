@@ -54,8 +54,9 @@ class ConditionWords:
 
 @dataclass(frozen=True, slots=True)
 class StatementWords:
-    """One statement for people. `actions` and `resources` as written; the `but_` flags say that they are exceptions
-    (NotAction, NotResource). `principals`: who, in a trust or resource policy."""
+    """One statement for people. `effect`: Allow, Deny, or "" where it is neither. `actions` and `resources` as written;
+    the `but_` flags say that they are exceptions (NotAction, NotResource). `principals`: who, in a trust or resource
+    policy."""
 
     number: int
     sid: str
@@ -75,6 +76,10 @@ class StatementWords:
     @property
     def allows(self) -> bool:
         return self.effect == "Allow"
+
+    @property
+    def denies(self) -> bool:
+        return self.effect == "Deny"
 
     @property
     def every_action(self) -> bool:
@@ -99,7 +104,7 @@ def _statement(raw: Mapping[str, object], number: int) -> StatementWords:
     return StatementWords(
         number=number,
         sid=_text(raw.get("Sid")),
-        effect="Deny" if raw.get("Effect") == "Deny" else "Allow",
+        effect=effect if (effect := _text(raw.get("Effect"))) in ("Allow", "Deny") else "",
         actions=actions,
         but_actions=but_actions,
         resources=resources,

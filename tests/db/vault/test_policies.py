@@ -96,10 +96,11 @@ def test_mistakes_are_named_and_nothing_is_kept(root: Caller, kept: None) -> Non
     assert validate_resource_policy(root, secret_id="mine", resource_policy=document()).passed
 
 
-@pytest.mark.parametrize("statements", ["none", "another's", "deny", "tags"])
+@pytest.mark.parametrize("asked_by", ["name", "arn"])
+@pytest.mark.parametrize("statements", ["none", "another's", "deny", "deny by name", "tags"])
 @pytest.mark.parametrize("operation", ["describe_secret", "get_secret_value", "delete_secret"])
 def test_a_refusal_does_not_tell_whether_the_secret_exists(
-    root: Caller, caller_with: Callable[..., Caller], operation: str, statements: str
+    root: Caller, caller_with: Callable[..., Caller], operation: str, statements: str, asked_by: str
 ) -> None:
     """Not by its words, nor by the six letters that only an existing secret's ARN has."""
     create_secret(root, name="team-b/there", secret_string="x", tags={"team": "b"})
@@ -110,13 +111,21 @@ def test_a_refusal_does_not_tell_whether_the_secret_exists(
             allow("secretsmanager:*"),
             {**allow("secretsmanager:*", resource=secret_arn("team-b/*", "??????")), "Effect": "Deny"},
         ],
+        "deny by name": [
+            allow("secretsmanager:*"),
+            {
+                **allow("secretsmanager:*", StringLike={"secretsmanager:Name": "team-b/*ere"}),
+                "Effect": "Deny",
+            },
+        ],
         "tags": [allow("secretsmanager:*", StringEquals={"secretsmanager:ResourceTag/team": "a"})],
     }[statements]
     ana = caller_with(*given)
 
     def refused(name: str) -> tuple[str, str, str, str]:
         with pytest.raises(AccessDenied) as caught:
-            registry.call(operation, ana, secret_id=name)
+            # An ARN is given without its six letters: who asks does not know them.
+            registry.call(operation, ana, secret_id=name if asked_by == "name" else secret_arn(name, "")[:-1])
         error = caught.value
         told = (str(error), error.resource, error.missing, error.statement)
         return tuple(text.replace(name, "NAME") for text in told)  # type: ignore[return-value]

@@ -52,6 +52,12 @@ def test_what_is_valid_and_probably_not_meant_is_said_and_may_be_saved(reader: M
     person.post("/access/create-policy/", 302, policy="odd", document=odd, do="save")
 
 
+def test_a_statement_without_a_known_effect_allows_nothing_in_words(reader: Make, scene: None) -> None:
+    document = WRONG.replace('"Allow"', '"allow"')
+    text = reader("administrator").post("/access/create-policy/", 200, document=document, do="check")
+    assert "neither allows nor denies" in text
+
+
 def test_only_the_check_is_sent_while_one_types(reader: Make, scene: None) -> None:
     person = reader("administrator")
     response = person.client.post(
