@@ -41,9 +41,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         return
     used = _environments()
     for home in old:
-        if home.stat().st_uid == os.getuid() and str(home).encode() not in used:
-            shutil.rmtree(home, ignore_errors=True)
-            home.with_name(home.name + ".out").unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):  # another run that starts now removes it as well
+            if home.stat().st_uid == os.getuid() and str(home).encode() not in used:
+                shutil.rmtree(home, ignore_errors=True)
+                home.with_name(home.name + ".out").unlink(missing_ok=True)
 
 
 def _age(home: Path) -> float:

@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 
 from base import clock, ids, jobs_by_name, live
+from base.installation import installation_id
 from clusters import engines
 from clusters.engine.connect import register_scheme, unregister_scheme
 from clusters.engine.fake_world import FakeClock
@@ -53,6 +54,9 @@ def haunt(
         monkeypatch.setattr(ids, "secrets", _dice(seed))
         monkeypatch.setattr(effects, "time", SimpleNamespace(monotonic=lambda: time.now().timestamp()))
         monkeypatch.setattr(reconcile, "plan", _checked_plan)
+        installation_id.cache_clear()
+        installation_id()  # drawn here and now, and not by whatever asks first
+        made.forget_memory()
         register_scheme("fake", made.open)  # type: ignore[arg-type]
         ensure_defaults()
         made.at_base()
@@ -68,3 +72,4 @@ def haunt(
             yield make
     finally:
         unregister_scheme("fake")
+        installation_id.cache_clear()

@@ -129,11 +129,11 @@ class Haunted(World):
         try:
             yield
         except Killed:
-            self._forget_memory()
+            self.forget_memory()
         finally:
             self._running.pop()
 
-    def _forget_memory(self) -> None:
+    def forget_memory(self) -> None:
         engines._open.clear()
         effects._seen_images.clear()
         effects._known_networks.clear()
