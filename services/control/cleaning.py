@@ -12,11 +12,12 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from access.caller import system_caller
 from access.trail import audit, records
@@ -39,11 +40,16 @@ _PRESSED = timedelta(minutes=5)  # between cleanings of a disk that stays full
 _AWAY = timedelta(seconds=30)
 _REMEMBERED = timedelta(days=1)
 _MOST_SHOWN = 500
+_AT_ONCE = 5  # cleanings a minute, where as many need no spreading out
 _GOING = ("remove", "removed", "failed")
 
 
 def send_due() -> int:
-    """Send the job of every instance that is to be cleaned by now. One statement where none is."""
+    """Send the jobs of instances that are to be cleaned by now. One statement where none is.
+
+    Where many are due at once (a new installation, a long stop), as many are taken as get all of them done within half
+    the interval: first those that somebody asked for and full disks. The rest come with the next beats.
+    """
     now = clock.now()
     free = Q(cleaning__lease_until=None) | Q(cleaning__lease_until__lt=now)
     rows = ContainerInstance.objects.filter(connected=True).exclude(status=ContainerInstance.Status.INACTIVE)
@@ -55,10 +61,22 @@ def send_due() -> int:
     pressed = _full_disk() & (Q(cleaning__cleaned_at=None) | Q(cleaning__cleaned_at__lt=now - _PRESSED))
     if settings.SLIPWAY_CLEANUP_MINUTES <= 0:
         due, pressed = Q(cleaning__wake_at__lte=now), Q(pk__in=())
-    keys = list(rows.filter(free, due | pressed).values_list("pk", flat=True)[:500])
+    urgent = Case(When(Q(cleaning__asked_to_clean=True) | pressed, then=Value(0)), default=Value(1))
+    found = rows.filter(free, due | pressed).annotate(urgent=urgent)
+    found = found.order_by("urgent", F("cleaning__wake_at").asc(nulls_first=True), "pk")
+    keys = _spread_out(list(found.values_list("pk", "urgent")[:500]), rows)
     for key in keys:
         jobs_by_name.send(JOB, key)
     return len(keys)
+
+
+def _spread_out(due: list[tuple[str, int]], instances: QuerySet[ContainerInstance]) -> list[str]:
+    """The urgent ones (0) and a share of the others; `instances` are counted only where more than a few are due."""
+    share = _AT_ONCE
+    if len(due) > share:
+        minutes = max(settings.SLIPWAY_CLEANUP_MINUTES / 2, 1)
+        share = max(share, ceil(instances.count() / minutes))
+    return [key for number, (key, urgent) in enumerate(due) if urgent == 0 or number < share]
 
 
 def _full_disk() -> Q:
@@ -131,11 +149,12 @@ def survey(instance: ContainerInstance, engine: Engine, *, pressed: bool) -> tup
     now = clock.now()
     _forget_what_is_gone(instance, {image.id for image in images}, now)
     brought = _brought(instance)
+    # What the whole cluster may still want is much to read: only where an image's verdict hangs on it.
+    doubtful = {row.image_id for row in brought} & {image.id for image in images} - set(used.images)
+    wanted = needed.pins(instance) if doubtful else {}
     items = [
         *_containers(instance, containers),
-        *rules.images(
-            images, brought, used, needed.pins(instance), _image_rules(instance, pressed=pressed), now
-        ),
+        *rules.images(images, brought, used, wanted, _image_rules(instance, pressed=pressed), now),
         *_networks(instance, engine, used),
         *_volumes(instance, engine, used, now),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Min, Q
 
 from clusters.models import ContainerInstance
 from services.models import IN_PROGRESS, Deployment, Service, ServiceRevision, Task
@@ -31,8 +31,16 @@ def _all(cluster_id: int) -> Iterator[tuple[Mapping[str, Any], str]]:
 
 def _tasks(cluster_id: int) -> Iterator[tuple[Mapping[str, Any], str]]:
     rows = Task.objects.filter(cluster=cluster_id).exclude(status="STOPPED")
-    for own, revision, task in rows.values_list("images", "revision__images", "pk").iterator():
-        yield revision or own, f"task {task[:8]} has not ended"
+    alone = rows.filter(Q(revision=None) | Q(revision__images={}))
+    for own, task in alone.values_list("images", "pk").iterator():
+        yield own, f"task {task[:8]} has not ended"
+    # Tasks of one revision need the same: it is read once, however many there are.
+    groups = rows.exclude(revision=None).values("revision").annotate(task=Min("pk"))
+    by_revision = dict(groups.values_list("revision", "task"))
+    revisions = ServiceRevision.objects.filter(service__cluster=cluster_id)
+    for key, images in revisions.values_list("pk", "images").iterator():
+        if images and key in by_revision:
+            yield images, f"task {by_revision[key][:8]} has not ended"
     # What is not pinned yet is asked for by its name.
     named = rows.filter(status="PROVISIONING").values_list("containers__image", "pk")
     for image, task in named.iterator():

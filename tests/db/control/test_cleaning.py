@@ -349,3 +349,30 @@ def test_an_engine_that_does_not_answer_is_asked_later_and_says_so(world: World)
     world.run(1)
     row.refresh_from_db()
     assert (row.error, row.asked_to_clean) == ("", False)
+
+
+def test_many_that_are_due_at_once_are_spread_out(world: World) -> None:
+    for number in range(12):
+        world.host(f"host{number}")
+    assert due(world) == 5
+    world.run(1)
+    waits = ContainerInstance.objects.filter(cleaning=None).last()
+    assert waits is not None
+    full = ContainerInstance.objects.filter(cleaning=None).exclude(pk=waits.pk)
+    full.update(disk_total=1000, disk_free=10)
+    assert due(world) == 6  # full disks wait for nothing
+
+
+def test_what_a_cluster_may_want_is_read_only_where_a_verdict_hangs_on_it(
+    web: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    whole = cleaning.needed.pins
+    monkeypatch.setattr(
+        cleaning.needed, "pins", lambda instance: (asked.append(instance.name), whole(instance))[1]
+    )
+    web.host("two")
+    clean(web, "two")
+    assert asked == []
+    assert images(clean(web))[f"{REPOSITORY}:v2"][0] == "keep"
+    assert asked == ["one"]
