@@ -58,11 +58,11 @@ class Engines(Fleet):
             del host.containers[key]
             self.orphans_removed += 1
         for task in [task for task in self.live.values() if task.host == host.id]:
-            if self._differs(host, task):
+            if self.differs(host, task):
                 self.wake_task(task.id)
 
     @staticmethod
-    def _differs(host: Host, task: TaskRow) -> bool:
+    def differs(host: Host, task: TaskRow) -> bool:
         own = {c.name: c for c in host.containers.values() if c.task == task.id and c.status == "running"}
         if set(own) != {name for name, status in task.noted.items() if status == "running"}:
             return True

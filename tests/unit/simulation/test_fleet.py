@@ -58,6 +58,9 @@ def at_rest(storm: Storm) -> bool:
         return False
     if any(key and key not in storm.live for host in storm.hosts.values() for key, _ in host.containers):
         return False
+    # The event of a container's end may be lost: then the next comparison finds it.
+    if any(storm.differs(storm.hosts[task.host], task) for task in storm.live.values()):
+        return False
     return all(s.deployment is None and s.steady for s in storm.active())
 
 
