@@ -246,8 +246,10 @@ def live_tasks() -> list[dict[str, Any]]:
 @call
 def standing(service: str, checks_health: bool, steady: float = 40.0) -> dict[str, int]:
     """How many tasks a service has, as safety rule 1 counts them. `live`: those whose containers may run."""
-    now = datetime.now().astimezone()
     rows = list(Task.objects.filter(service__name=service).exclude(status="STOPPED"))
+    now = (
+        datetime.now().astimezone()
+    )  # not before: on a busy machine reading takes its time, and tasks grow old
     live = [row for row in rows if row.status != "DEPROVISIONING"]
     running = [row for row in live if row.status == "RUNNING" and row.desired_status == "RUNNING"]
     healthy = [
