@@ -31,7 +31,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench.chaotic.site import COMMAND, IMAGE, Host, site
 from bench.chaotic.tally import Client
 
-MEMORY, CPU = 16, 8  # MiB, units (1024 a core)
+# MiB, and units (1024 a core): a share and a ceiling. Twice twenty tasks of it fit on an engine of two cores, and an
+# engine refuses a ceiling below 10.
+MEMORY, CPU = 16, 48
 MARK = "slipway-rolling"
 FAMILY = "com.amazonaws.ecs.task-definition-family"
 THREADS = 8
@@ -189,12 +191,14 @@ class Swarm(Contender):
         for client, host in zip(others, hosts[1:], strict=True):
             client.join_swarm([f"{hosts[0].lab.address}:2377"], token, advertise_addr=host.lab.address)
         self._manager = docker.DockerClient(base_url=hosts[0].lab.url, version="1.41")
+        # By a name it first asks a registry, which no lab host can reach, and waits; by its id it takes what is there.
+        self._image = str(first.inspect_image(IMAGE)["Id"])
         self._service: Any = None
 
     def deploy(self, tasks: int) -> None:
         key, _, value = self.label.partition("=")
         self._service = self._manager.services.create(
-            IMAGE,
+            self._image,
             command=COMMAND,
             name=MARK,
             container_labels={key: value},
