@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from base.errors import invalid, invalid_fields, unsupported
+from clusters.account_settings import VALUES
 
+INSIGHTS = "containerInsights"
 LOGGING = ("NONE", "DEFAULT", "OVERRIDE")
 _GROUP = re.compile(r"[.\-_/#A-Za-z0-9]{1,512}")
 _EXEC = "configuration.executeCommandConfiguration"
@@ -22,6 +24,23 @@ def cluster_configuration(given: Mapping[str, Any] | None) -> dict[str, Any]:
     if found.get("executeCommandConfiguration") is None:
         return {}
     return {"executeCommandConfiguration": _execute_command(found["executeCommandConfiguration"])}
+
+
+def check_settings(given: Any) -> None:
+    """Settings of a cluster, AWS form: `[{"name": "containerInsights", "value": "disabled"}]`. As of the account, the
+    one value that is so is taken and any other refused by name: nothing is there to be stored."""
+    if given is None:
+        return
+    if not isinstance(given, list | tuple):
+        raise invalid("settings", "a list of settings")
+    for number, one in enumerate(given):
+        found = _object(one, f"settings[{number}]", {"name", "value"})
+        if found.get("name") != INSIGHTS:
+            raise invalid(f"settings[{number}].name", INSIGHTS)
+        if found.get("value") not in ("enabled", "enhanced", VALUES[INSIGHTS]):
+            raise invalid(f"settings[{number}].value", "enabled, enhanced or disabled")
+        if found["value"] != VALUES[INSIGHTS]:
+            raise unsupported(f"{INSIGHTS} {found['value']}", f"It is always {VALUES[INSIGHTS]} here.")
 
 
 def _execute_command(given: Any) -> dict[str, Any]:

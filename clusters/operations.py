@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +19,7 @@ from base.installation import installation_id
 from base.tags import checked
 from clusters.addresses import Credentials, checked_address
 from clusters.attributes import checked_attributes
-from clusters.configuration import cluster_configuration
+from clusters.configuration import check_settings, cluster_configuration
 from clusters.models import CapacityProvider, Cluster, ContainerInstance, Network, instance_topics
 from clusters.queries import (
     DEFAULT_CLUSTER,
@@ -61,6 +61,7 @@ def create_cluster(
     *,
     cluster_name: str = DEFAULT_CLUSTER,
     configuration: Mapping[str, Any] | None = None,
+    settings: Sequence[Mapping[str, str]] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Cluster:
     """Create a cluster with its default network. An active one of that name is answered as it is, as ECS does."""
@@ -68,6 +69,7 @@ def create_cluster(
         raise invalid("clusterName", "1 to 255 letters, digits, hyphens and underscores")
     tags = checked(tags)
     configured = cluster_configuration(configuration)
+    check_settings(settings)
     cluster, created = Cluster.objects.get_or_create(
         name=cluster_name,
         defaults={
@@ -95,17 +97,32 @@ def create_cluster(
 
 @operation("ecs:UpdateCluster", resource=cluster_arn_of, writes=True)
 def update_cluster(
-    caller: Caller, *, cluster: str, configuration: Mapping[str, Any] | None = None
+    caller: Caller,
+    *,
+    cluster: str,
+    configuration: Mapping[str, Any] | None = None,
+    settings: Sequence[Mapping[str, str]] | None = None,
 ) -> Cluster:
     """Change a cluster's configuration; what is not given stays. executeCommandConfiguration counts for sessions
     opened from now on."""
     row = Cluster.objects.select_for_update().get(pk=find_cluster(cluster).pk)
+    check_settings(settings)
     if configuration is not None:
         configured = cluster_configuration(configuration)
         audit.note_change("configuration", row.configuration, configured)
         row.configuration = configured
         row.save(update_fields=["configuration"])
         live.publish("clusters", f"cluster:{row.name}")
+    return row
+
+
+@operation("ecs:UpdateClusterSettings", resource=cluster_arn_of, writes=True)
+def update_cluster_settings(
+    caller: Caller, *, cluster: str, settings: Sequence[Mapping[str, str]]
+) -> Cluster:
+    """Change a cluster's settings. containerInsights is always disabled: any other value is refused."""
+    row = find_cluster(cluster)
+    check_settings(settings)
     return row
 
 
@@ -263,5 +280,6 @@ __all__ = [
     "ensure_defaults",
     "register_container_instance",
     "update_cluster",
+    "update_cluster_settings",
     "update_container_instance_state",
 ]

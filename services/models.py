@@ -91,6 +91,9 @@ class Service(models.Model):
     availability_zone_rebalancing = models.CharField(max_length=10, default="DISABLED")  # or ENABLED
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.CharField(max_length=400, blank=True)
+    # CreateService's clientToken, and what that call asked for: services.creation_token.
+    client_token = models.CharField(max_length=36, blank=True, db_index=True)
+    request_digest = models.CharField(max_length=64, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     newest_revision = models.PositiveIntegerField(default=0)

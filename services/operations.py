@@ -17,7 +17,7 @@ from base.prepared import update
 from base.tags import checked
 from clusters.models import Cluster
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
-from services import condition_keys, configuration, strategy
+from services import condition_keys, configuration, creation_token, strategy
 from services.definitions import special_needs
 from services.lookup import (
     deployment_arn_of,
@@ -89,10 +89,13 @@ def create_service(
     propagate_tags: str = "NONE",
     enable_execute_command: bool = False,
     availability_zone_rebalancing: str = "DISABLED",
+    client_token: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Service:
     """Create a service and begin its first deployment. Nested parameters are in AWS form. DAEMON: one task on each
-    instance that satisfies the constraints; REPLICA: `desired_count` tasks, 1 by default."""
+    instance that satisfies the constraints; REPLICA: `desired_count` tasks, 1 by default. `client_token`: a repeat
+    answers the service that is there."""
+    digest = creation_token.digest_of({name: value for name, value in locals().items() if name != "caller"})
     if not isinstance(service_name, str) or not _NAME.match(service_name):
         raise invalid("serviceName", "1 to 255 letters, digits, hyphens and underscores")
     strategy.check(
@@ -106,6 +109,9 @@ def create_service(
     if propagate_tags not in ("NONE", "SERVICE", "TASK_DEFINITION"):
         raise invalid("propagateTags", "NONE, SERVICE or TASK_DEFINITION")
     owner = find_cluster(cluster)
+    known = creation_token.earlier(owner, client_token, digest)
+    if known is not None:
+        return known
     definition = find_definition(task_definition, active=True)
     frozen = _frozen(
         owner,
@@ -141,6 +147,8 @@ def create_service(
         availability_zone_rebalancing=strategy.rebalancing(availability_zone_rebalancing, daemon, frozen),
         tags=checked(tags),
         created_by=caller.arn,
+        client_token=client_token or "",
+        request_digest=digest,
     )
     Cluster.objects.filter(pk=owner.pk).update(active_services=F("active_services") + 1)
     begin_deployment(service, new_revision(service, definition, frozen, caller.arn), caller.arn)

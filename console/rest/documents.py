@@ -64,6 +64,14 @@ _DOCUMENTS: dict[str, Schema] = {
             "logConfiguration": _object({"cloudWatchLogGroupName": {"type": "string", "maxLength": 512}}),
         }),
     }),
+    "settings": _object(
+        {
+            "name": {"type": "string", "enum": ["containerInsights"]},
+            "value": {"type": "string", "enum": ["disabled"]},
+        },
+        "name",
+        "value",
+    ),
     "network_configuration": _object({
         "awsvpcConfiguration": _object({
             "subnets": _STRINGS,

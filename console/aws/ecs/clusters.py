@@ -12,6 +12,8 @@ from access.caller import Caller
 from access.registry import call
 from base import here
 from base.prepared import Given, Prepared
+from clusters.account_settings import VALUES
+from clusters.configuration import INSIGHTS
 from clusters.models import Cluster, ContainerInstance
 from clusters.queries import DEFAULT_CLUSTER, cluster_name
 from console.aws.ecs.common import Document, each, tags_of
@@ -63,7 +65,7 @@ def _shape(row: Cluster, registered: int, include: Iterable[str], caller: Caller
         **tags_of(row, include),
     }
     if "SETTINGS" in include:
-        found["settings"] = [{"name": "containerInsights", "value": "disabled"}]
+        found["settings"] = [{"name": INSIGHTS, "value": VALUES[INSIGHTS]}]
     if "CONFIGURATIONS" in include and row.configuration:
         found["configuration"] = row.configuration
     if "STATISTICS" in include and caller is not None:
@@ -111,6 +113,7 @@ def _one(row: Cluster) -> Document:
 mechanical("ecs", "CreateCluster", _one)
 mechanical("ecs", "DeleteCluster", _one)
 mechanical("ecs", "UpdateCluster", _one)
+mechanical("ecs", "UpdateClusterSettings", _one)
 listing("ecs", "ListClusters", "clusterArns", order=["name"], item="arn")
 
 

@@ -102,6 +102,16 @@ ENDPOINTS = [
         DELETE=Action("delete_cluster", ClusterShape),
     ),
     Endpoint(
+        "clusters/<str:cluster>/settings",
+        _CLUSTERS,
+        PUT=Action(
+            "update_cluster_settings",
+            ClusterShape,
+            seen=count_what_is_seen,
+            example={"settings": [{"name": "containerInsights", "value": "disabled"}]},
+        ),
+    ),
+    Endpoint(
         "capacity-providers",
         _CAPACITY,
         GET=_providers("listCapacityProviders"),

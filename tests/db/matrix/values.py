@@ -62,6 +62,7 @@ _VALUES: dict[str, Any] = {
     "service_revision": "{revision}",
     "service_name": "matrix",
     "serial_number": "arn:aws:iam::123456789012:mfa/amina/phone",
+    "settings": [{"name": "containerInsights", "value": "disabled"}],
     "session_id": "{exec_session}",
     "session_name": "matrix",
     "session": "0" * 32,

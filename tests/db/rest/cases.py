@@ -139,6 +139,14 @@ WRITES = [
         {"configuration": {"executeCommandConfiguration": {"logging": "SOME"}}},
         "configuration.executeCommandConfiguration.logging",
     ),
+    Case(
+        "PUT",
+        "clusters/production/settings",
+        200,
+        {"settings": [{"name": "containerInsights", "value": "disabled"}]},
+        {"settings": [{"name": "containerInsights", "value": "on"}]},
+        "settings[0].value",
+    ),
     Case("DELETE", "clusters/empty", 200),
     Case("PATCH", "clusters/production/network", 200, {"driver": "overlay"}, {"driver": "macvlan"}, "driver"),
     Case(
