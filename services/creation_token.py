@@ -26,7 +26,7 @@ def earlier(cluster: Cluster, token: str | None, digest: str) -> Service | None:
 
     Two calls at once: the later one waits at the cluster's row for the commit, and then finds the service.
     """
-    if token is None or token == "":
+    if not token:
         return None
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise invalid("clientToken", "1 to 36 visible ASCII characters")
