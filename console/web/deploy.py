@@ -18,6 +18,7 @@ from console.web.page import caller, may, page
 from console.web.placement_form import ServicePlacementForm
 from console.web.places import to_service
 from console.web.service_words import short_image
+from console.web.terminal_form import TerminalForm
 from console.web.terms import drawn
 from services import operations, queries
 from services.lookup import split_definition
@@ -27,7 +28,7 @@ from services.taskdef.diff import diff
 _MOST_REVISIONS = 60  # offered; older ones by `?task_definition=`
 
 
-class DeployForm(DeploymentForm, ServicePlacementForm):
+class DeployForm(DeploymentForm, ServicePlacementForm, TerminalForm):
     task_definition = forms.ChoiceField(label=gettext_lazy("Revision"))
     force = forms.BooleanField(
         label=gettext_lazy("Force a new deployment"),
@@ -44,6 +45,7 @@ _PATHS = {
     "taskDefinition": "task_definition",
     **DeploymentForm.PATHS,
     **ServicePlacementForm.SERVICE_PATHS,
+    **TerminalForm.TERMINAL_PATHS,
 }
 
 
@@ -62,6 +64,7 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
         "force": bool(request.GET.get("force")),
         **DeploymentForm.initial_of(found),
         **ServicePlacementForm.placement_of(current.configuration),
+        "terminals": TerminalForm.terminals_of(allowed=found.enable_execute_command),
         "rebalance": found.availability_zone_rebalancing == "ENABLED",
     }
     form = DeployForm(request.POST or None, initial=initial)
@@ -124,6 +127,7 @@ def _parameters(service: Service, form: DeployForm) -> dict[str, Any]:
         **(ServicePlacementForm.service_parameters(given) if "placement" in form.data else {}),
         "task_definition": given["task_definition"],
         "force_new_deployment": given["force"],
+        **TerminalForm.terminal_parameters(given),
         **DeploymentForm.parameters_of(
             given, service.deployment_configuration.get("deploymentCircuitBreaker")
         ),

@@ -21,12 +21,13 @@ from console.web.parts import Crumb
 from console.web.placement_form import ServicePlacementForm
 from console.web.places import place
 from console.web.service_words import short_image
+from console.web.terminal_form import TerminalForm
 from services import operations, queries
 
 _MOST_OFFERED = 200
 
 
-class CreateForm(DeploymentForm, ServicePlacementForm):
+class CreateForm(DeploymentForm, ServicePlacementForm, TerminalForm):
     cluster = forms.ChoiceField(label=gettext_lazy("Cluster"))
     service_name = forms.CharField(
         label=gettext_lazy("Service name"),
@@ -75,6 +76,7 @@ class CreateForm(DeploymentForm, ServicePlacementForm):
         "launchType": "launch_type",
         **ServicePlacementForm.SERVICE_PATHS,
         **DeploymentForm.PATHS,
+        **TerminalForm.TERMINAL_PATHS,
     }
 
 
@@ -128,6 +130,7 @@ def _parameters(given: dict[str, Any]) -> dict[str, Any]:
         "launch_type": given["launch_type"] or None,
         **ServicePlacementForm.service_parameters(given),
         **DeploymentForm.parameters_of(given),
+        **TerminalForm.terminal_parameters(given),
     }
     return _of_daemon(parameters) if given["scheduling_strategy"] == "DAEMON" else parameters
 

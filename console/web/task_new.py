@@ -22,6 +22,7 @@ from console.web.parts import Crumb
 from console.web.placement_form import PlacementForm
 from console.web.places import place
 from console.web.service_words import short_image
+from console.web.terminal_form import TerminalForm
 from services import queries
 from services.lookup import definition_arn
 from services.models import TaskDefinition
@@ -33,7 +34,7 @@ _MOST_OFFERED = 200
 _NUMBERS = ("cpu", "memory")
 
 
-class RunForm(PlacementForm):
+class RunForm(PlacementForm, TerminalForm):
     """Beside these fields it has some for each container of the task definition, see `_add_containers`."""
 
     cluster = forms.ChoiceField(label=gettext_lazy("Cluster"))
@@ -72,6 +73,7 @@ class RunForm(PlacementForm):
 
     PATHS = {
         **PlacementForm.PLACEMENT_PATHS,
+        **TerminalForm.TERMINAL_PATHS,
         "cluster": "cluster",
         "taskDefinition": "task_definition",
         "count": "count",
@@ -233,6 +235,7 @@ def _run(request: HttpRequest, given: dict[str, Any], names: Sequence[str]) -> R
         "started_by": given["started_by"].strip() or None,
         "propagate_tags": "TASK_DEFINITION" if given["propagate"] else None,
         "tags": given["tags"] or None,
+        **TerminalForm.terminal_parameters(given),
     }
     if given["instance"]:
         return start_task(caller(request), container_instances=[given["instance"]], **common)

@@ -30,9 +30,11 @@ def test_tasks_run_with_what_they_have_differently(reader, jobs) -> None:
             "tags": "team=shop",
         },
         group="batch",
+        terminals="yes",
     )
     assert answer == "/tasks/"
     first, second = _lone()
+    assert first.enable_execute_command
     assert (
         first.overrides
         == second.overrides
@@ -55,6 +57,7 @@ def test_one_starts_on_the_instance_named(reader, jobs) -> None:
     where = w.instances[1].pk
     answer = reader("deployer").post(PAGE, **GIVEN, instance=where)
     (task,) = _lone()
+    assert not task.enable_execute_command
     assert answer == f"/clusters/production/tasks/{task.pk}/" and task.instance_id == where
 
 

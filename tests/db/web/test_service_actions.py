@@ -41,6 +41,7 @@ def test_deploy_another_revision_with_what_it_changes(reader, jobs) -> None:
         "maximum_percent": 150,
         "circuit_breaker": "stop",
         "grace_period": 7,
+        "terminals": "yes",
     }
     assert person.post(f"{PAGE}deploy/", **fields) == PAGE
     service = _service()
@@ -52,7 +53,12 @@ def test_deploy_another_revision_with_what_it_changes(reader, jobs) -> None:
     assert service.deployment_configuration["deploymentCircuitBreaker"]["enable"] is True
     assert service.deployment_configuration["deploymentCircuitBreaker"]["rollback"] is False
     assert service.health_grace == 7
+    assert service.enable_execute_command
     assert service.desired_count == 6
+    assert '<option value="yes" selected>' in person.text(f"{PAGE}deploy/")
+    del fields["terminals"]  # an older form, or a program: what is not asked stays
+    person.post(f"{PAGE}deploy/", **fields)
+    assert _service().enable_execute_command
 
 
 def test_deploying_what_runs_needs_force(reader) -> None:
@@ -118,10 +124,11 @@ def test_create(reader) -> None:
         "cluster": "production", "service_name": "api", "task_definition": "api",
         "desired_count": 2, "launch_type": "EC2",
         "placement": "memory", "distinct": "on", "minimum_healthy_percent": 100, "maximum_percent": 200,
-        "circuit_breaker": "rollback", "grace_period": 0,
+        "circuit_breaker": "rollback", "grace_period": 0, "terminals": "yes",
     }  # fmt: skip
     assert person.post("/create-service/", **fields) == "/clusters/production/services/api/"
     made = Service.objects.get(name="api")
+    assert made.enable_execute_command
     frozen = made.revisions.get().configuration
     assert frozen["placementStrategy"] == [{"type": "binpack", "field": "memory"}]
     assert frozen["placementConstraints"] == [{"type": "distinctInstance"}]
