@@ -10,6 +10,7 @@ from services.scheduler.model import (
     Demand,
     Deployment,
     DeploymentStatus,
+    Health,
     Revision,
     StopCode,
     Strategy,
@@ -215,19 +216,21 @@ class Storm(Planning):
                 service.percent = (100, 200)
             self.resolve_images(service)
             service.characters = {k: "mended" if c == "flaky" else c for k, c in service.characters.items()}
+        ill = {c.task for _, c in self.containers() if c.health is Health.UNHEALTHY}
         for task in self.live.values():
-            if task.fate == "turns unhealthy":
+            if task.fate == "turns unhealthy" and task.id not in ill:
                 task.fate = "good"
         self.wake_all()
 
     def relieve(self) -> None:
-        """A bad revision that no circuit breaker ends is tried for ever, as ECS does: its user deploys a good one."""
+        """A bad revision that no circuit breaker ends is tried for ever, as ECS does, also by a rollback to one that once
+        was completed (in a clock's jump, say): its user deploys a good one."""
         for service in self.active():
             effective, d = service.effective(), service.deployment
             bad = effective is None or service.characters[effective] not in GOOD
             if d is not None and not d.ready:
                 self.resolve_images(service)
-            if bad and (d is None or d.status == "IN_PROGRESS"):
+            if bad and (d is None or d.status in ("IN_PROGRESS", "ROLLBACK_IN_PROGRESS")):
                 self.deploy(service, "good")
 
 
