@@ -36,7 +36,8 @@ OPEN, DATA, END, PING, STATUS = 1, 2, 3, 4, 5  # as in clusters/engine/helper_pr
 _HEAD = struct.Struct(">IBI")
 _PING = 5.0
 _SILENCE = 20.0
-_LOOK = 2.0
+_LOOK = 2.0  # seconds between looks at whether an engine's helper is wanted …
+_MOST_LOOKS = 5.0  # … and at most so many a second by one watcher, so that hundreds of engines at rest cost little
 _BACK_OFF = (1.0, 2.0, 5.0, 10.0, 30.0)
 LONGEST_HEAD = 16 * 1024
 
@@ -83,11 +84,13 @@ def wanted(instance: ContainerInstance) -> bool:
 
 
 class LocalTunnel:
-    """One engine's, in a thread of its own, until stop()."""
+    """One engine's, in a thread of its own, until stop(). `pace`: seconds between looks at its instance's row."""
 
     def __init__(self, instance_id: str) -> None:
         self.instance_id = instance_id
-        self._stopping = threading.Event()
+        self.pace = _LOOK
+        self._connected = False
+        self._stopping, self._look = threading.Event(), threading.Event()
         self._failures = 0
         self._thread = threading.Thread(target=self._run, name=f"local-{instance_id[:8]}", daemon=True)
         self._thread.start()
@@ -98,10 +101,11 @@ class LocalTunnel:
 
     def stop(self) -> None:
         self._stopping.set()
+        self._look.set()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            pause = _LOOK
+            pause = self.pace
             try:
                 close_old_connections()
                 instance = ContainerInstance.objects.get(pk=self.instance_id)
@@ -121,7 +125,8 @@ class LocalTunnel:
                 pause = _BACK_OFF[-1]
             finally:
                 connection.close()
-            self._stopping.wait(pause)
+            self._look.wait(pause)
+            self._look.clear()
 
     def _hold(self, instance: ContainerInstance) -> None:
         """Until the tunnel breaks, or is no longer wanted."""
@@ -136,6 +141,14 @@ class LocalTunnel:
         close_old_connections()
         row = ContainerInstance.objects.filter(pk=self.instance_id).first()
         return row is not None and not self._stopping.is_set() and (wanted(row) or not row.connected)
+
+    def share(self, tunnels: int, *, connected: bool) -> None:
+        """How many the same watcher tends: all of them together look so often and no more, but at once at an engine
+        that comes or goes."""
+        self.pace = max(_LOOK, tunnels / _MOST_LOOKS)
+        if connected != self._connected:
+            self._connected = connected
+            self._look.set()
 
     def well(self) -> None:
         self._failures = 0
@@ -158,14 +171,14 @@ class _Multiplexer:
                 if now - pinged > _PING:
                     pinged = now
                     self.send(0, PING)
-                if now - looked > _LOOK:
+                if now - looked > self.owner.pace:
                     looked = now
                     if not self.owner.still_wanted():
                         return
                 if now - heard > _SILENCE:
                     log.warning("the helper of instance %s went silent", self.owner.instance_id)
                     return
-                data = self.stream.read(1.0)
+                data = self.stream.read(min(_PING, self.owner.pace / 2))
                 if data == b"":
                     return
                 if data:

@@ -103,6 +103,7 @@ class Watcher:
         for key in held:
             if key not in self._tunnels or not self._tunnels[key].alive:
                 self._tunnels[key] = LocalTunnel(key)
+            self._tunnels[key].share(len(held), connected=key in self._connected)
 
     # ---- who follows which ---------------------------------------------------------------------
 
