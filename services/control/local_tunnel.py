@@ -37,7 +37,9 @@ _HEAD = struct.Struct(">IBI")
 _PING = 5.0
 _SILENCE = 20.0
 _LOOK = 2.0  # seconds between looks at whether an engine's helper is wanted …
-_MOST_LOOKS = 5.0  # … and at most so many a second by one watcher, so that hundreds of engines at rest cost little
+_MOST_LOOKS = (
+    5.0  # … and at most so many a second by one watcher, so that hundreds of engines at rest cost little
+)
 _BACK_OFF = (1.0, 2.0, 5.0, 10.0, 30.0)
 LONGEST_HEAD = 16 * 1024
 
