@@ -114,7 +114,7 @@ def test_a_second_start_on_the_same_home_is_refused_and_says_where_it_runs(slipw
 
 
 def test_a_taken_port_is_said_before_anything_starts(slipway: Installation) -> None:
-    other = Installation({"PORT": str(slipway.port)})
+    other = Installation({"PORT": str(slipway.port)}, from_nothing=True)
     try:
         other.spawn()
         assert other.process is not None
