@@ -18,6 +18,7 @@ from base.tags import checked
 from clusters.models import Cluster
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
 from services import condition_keys, configuration, creation_token, strategy
+from services.client_tokens import digest_of
 from services.definitions import special_needs
 from services.lookup import (
     deployment_arn_of,
@@ -95,7 +96,7 @@ def create_service(
     """Create a service and begin its first deployment. Nested parameters are in AWS form. DAEMON: one task on each
     instance that satisfies the constraints; REPLICA: `desired_count` tasks, 1 by default. `client_token`: a repeat
     answers the service that is there."""
-    digest = creation_token.digest_of({name: value for name, value in locals().items() if name != "caller"})
+    digest = digest_of({name: value for name, value in locals().items() if name != "caller"})
     if not isinstance(service_name, str) or not _NAME.match(service_name):
         raise invalid("serviceName", "1 to 255 letters, digits, hyphens and underscores")
     strategy.check(

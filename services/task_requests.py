@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from base.tags import checked
 from clusters import reservation
 from clusters.models import Cluster
 from services import configuration
+from services.client_tokens import checked_token, digest_of
 from services.control.apply import create_tasks, take_room
 from services.control.snapshot import demand
 from services.failures import Failure
@@ -29,7 +28,7 @@ from services.wakeup import wake_tasks
 
 MOST_AT_ONCE = 10  # tasks of one call, as ECS
 TOKENS_KEPT = timedelta(hours=24)
-_TOKEN = re.compile(r"[\x21-\x7e]{1,64}")
+_LONGEST_TOKEN = 64
 _STARTED_BY = re.compile(r"[A-Za-z0-9_/-]{1,128}")
 _MANAGED = "aws:ecs:clusterName"
 # The words of the scheduler's refusals, and AWS's for them.
@@ -179,11 +178,10 @@ def earlier(token: str | None, request: Mapping[str, Any]) -> tuple[Task, ...] |
 
     Two calls at once: the later one waits for the earlier one's commit at the unique key, and then finds its tasks.
     """
-    if token is None or token == "":
+    token = checked_token(token, _LONGEST_TOKEN)
+    if not token:
         return None
-    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-        raise invalid("clientToken", "1 to 64 visible ASCII characters")
-    digest = hashlib.sha256(json.dumps(request, sort_keys=True, default=str).encode()).hexdigest()
+    digest = digest_of(request)
     RunRequest.objects.filter(token=token, created_at__lt=clock.now() - TOKENS_KEPT).delete()
     try:
         with transaction.atomic():
