@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from base import tags as tag_rules
@@ -41,11 +41,6 @@ def missing(arn: str) -> Document:
 def tags_of(row: Any, include: Iterable[str], word: str = "TAGS") -> Document:
     """The member `tags`, only where it is asked for, as AWS does it."""
     return {"tags": tag_rules.to_list(row.tags)} if word in include else {}
-
-
-def resources(values: Mapping[str, int]) -> list[Document]:
-    """CPU in units, MEMORY in MiB."""
-    return [{"name": name, "type": "INTEGER", "integerValue": value} for name, value in values.items()]
 
 
 def failure(one: Failure | str) -> Document:

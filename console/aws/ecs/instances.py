@@ -12,8 +12,9 @@ from access.registry import authorize, call
 from base import here
 from clusters.models import ContainerInstance
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster, find_instance
-from console.aws.ecs.common import Document, each, resources, tags_of
+from console.aws.ecs.common import Document, each, tags_of
 from console.aws.handlers import answers, listing, mechanical
+from console.resources import gpus, names, numbers
 
 
 def shape(row: ContainerInstance, include: Iterable[str] = ("TAGS",)) -> Document:
@@ -22,11 +23,11 @@ def shape(row: ContainerInstance, include: Iterable[str] = ("TAGS",)) -> Documen
         "containerInstanceArn": row.arn,
         "status": row.status,
         "agentConnected": row.connected,
-        "registeredResources": [*resources({"CPU": row.cpu, "MEMORY": row.memory}), *_gpus(row, row.gpus)],
+        "registeredResources": [*numbers({"CPU": row.cpu, "MEMORY": row.memory}), *gpus(row, row.gpus)],
         "remainingResources": [
-            *resources({"CPU": row.cpu - row.cpu_reserved, "MEMORY": row.memory - row.memory_reserved}),
-            {"name": "PORTS", "type": "STRINGSET", "stringSetValue": ports},
-            *_gpus(row, row.free_gpus),
+            *numbers({"CPU": row.cpu - row.cpu_reserved, "MEMORY": row.memory - row.memory_reserved}),
+            names("PORTS", ports),
+            *gpus(row, row.free_gpus),
         ],
         "runningTasksCount": row.running_tasks,
         "pendingTasksCount": row.pending_tasks,
@@ -45,11 +46,6 @@ def shape(row: ContainerInstance, include: Iterable[str] = ("TAGS",)) -> Documen
     if "CONTAINER_INSTANCE_HEALTH" in include:
         found["healthStatus"] = {"overallStatus": "OK" if row.connected else "INSUFFICIENT_DATA"}
     return found
-
-
-def _gpus(row: ContainerInstance, ids: Sequence[str]) -> list[Document]:
-    """As ECS: an instance without GPUs does not speak of them."""
-    return [{"name": "GPU", "type": "STRINGSET", "stringSetValue": list(ids)}] if row.gpus else []
 
 
 def _one(row: ContainerInstance) -> Document:

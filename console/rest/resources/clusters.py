@@ -30,7 +30,7 @@ def _counted(rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.annotate(registered_instances=Count("instances", filter=~Q(instances__status="INACTIVE")))
 
 
-def _with_ports(rows: QuerySet[Any]) -> QuerySet[Any]:
+def _with_what_is_held(rows: QuerySet[Any]) -> QuerySet[Any]:
     return rows.prefetch_related("host_ports", "held_gpus")
 
 
@@ -49,7 +49,7 @@ def _instances(name: str) -> Listing:
         "list_container_instances",
         ContainerInstanceShape,
         name=name,
-        prepare=_with_ports,
+        prepare=_with_what_is_held,
         words={"status": ("ACTIVE", "DRAINING")},
         filters={
             "name": Filter("name__icontains", "Part of its name."),

@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from clusters import instance_settings
 from clusters.models import CapacityProvider, Cluster, ContainerInstance
+from console.resources import gpus, numbers
 from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Texts, Whole
 
 
@@ -99,11 +100,11 @@ class ContainerInstanceShape(Shape):
         }
 
     def get_registeredResources(self, row: ContainerInstance) -> list[dict[str, Any]]:
-        return [*_resources(row.cpu, row.memory), *_gpus(row, row.gpus)]
+        return [*numbers({"CPU": row.cpu, "MEMORY": row.memory}), *gpus(row, row.gpus)]
 
     def get_remainingResources(self, row: ContainerInstance) -> list[dict[str, Any]]:
-        left = _resources(row.cpu - row.cpu_reserved, row.memory - row.memory_reserved)
-        return [*left, *_gpus(row, row.free_gpus)]
+        left = {"CPU": row.cpu - row.cpu_reserved, "MEMORY": row.memory - row.memory_reserved}
+        return [*numbers(left), *gpus(row, row.free_gpus)]
 
     def get_usedHostPorts(self, row: ContainerInstance) -> list[str]:
         return sorted(str(port) for port in row.host_ports.all())
@@ -159,19 +160,6 @@ class CleaningShape(Shape):
 
     class Meta:
         ref_name = "ContainerInstanceCleaning"
-
-
-def _resources(cpu: int, memory: int) -> list[dict[str, Any]]:
-    """AWS's form: CPU in units, memory in MiB."""
-    return [
-        {"name": name, "type": "INTEGER", "integerValue": value}
-        for name, value in (("CPU", cpu), ("MEMORY", memory))
-    ]
-
-
-def _gpus(row: ContainerInstance, ids: list[str]) -> list[dict[str, Any]]:
-    """AWS's form; nothing of an instance that has none."""
-    return [{"name": "GPU", "type": "STRINGSET", "stringSetValue": list(ids)}] if row.gpus else []
 
 
 class SettingShape(Shape):
