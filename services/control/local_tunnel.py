@@ -36,10 +36,10 @@ OPEN, DATA, END, PING, STATUS = 1, 2, 3, 4, 5  # as in clusters/engine/helper_pr
 _HEAD = struct.Struct(">IBI")
 _PING = 5.0
 _SILENCE = 20.0
-_LOOK = 2.0  # seconds between looks at whether an engine's helper is wanted …
-_MOST_LOOKS = (
-    5.0  # … and at most so many a second by one watcher, so that hundreds of engines at rest cost little
-)
+# Seconds between looks at whether an engine's helper is wanted; and at most so many looks a second by one watcher, so
+# that hundreds of engines at rest cost little.
+_LOOK = 2.0
+_MOST_LOOKS = 5.0
 _BACK_OFF = (1.0, 2.0, 5.0, 10.0, 30.0)
 LONGEST_HEAD = 16 * 1024
 
@@ -101,12 +101,16 @@ class LocalTunnel:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         self._stopping.set()
         self._look.set()
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while not self.stopping:
             pause = self.pace
             try:
                 close_old_connections()
@@ -142,7 +146,7 @@ class LocalTunnel:
     def still_wanted(self) -> bool:
         close_old_connections()
         row = ContainerInstance.objects.filter(pk=self.instance_id).first()
-        return row is not None and not self._stopping.is_set() and (wanted(row) or not row.connected)
+        return row is not None and (wanted(row) or not row.connected)
 
     def share(self, tunnels: int, *, connected: bool) -> None:
         """How many the same watcher tends: all of them together look so often and no more, but at once at an engine
@@ -168,7 +172,7 @@ class _Multiplexer:
     def run(self) -> None:
         heard = pinged = looked = time.monotonic()
         try:
-            while True:
+            while not self.owner.stopping:
                 now = time.monotonic()
                 if now - pinged > _PING:
                     pinged = now
