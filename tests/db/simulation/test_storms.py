@@ -92,11 +92,6 @@ def test_a_storm(haunt: Haunt, seed: int) -> None:
         raise AssertionError(f"replay with SIMULATION_SEED={seed}: {error}") from error
 
 
-def outcome(storm: Storm) -> list[tuple[object, ...]]:
-    rows = Task.objects.order_by("created_at", "pk")
-    return [(row.pk, row.stop_code, row.stopped_reason, row.stopped_at) for row in rows]
-
-
 def test_a_seed_plays_the_same_whatever_was_played_before(haunt: Haunt) -> None:
     def played(seed: int) -> list[tuple[str, tuple[object, ...]]]:
         with transaction.atomic():
