@@ -155,10 +155,7 @@ def put_cluster_capacity_providers(
     """Say which capacity providers a cluster uses, and the strategy of services and tasks that name neither
     one of their own nor a launch type. Both lists replace what was; one that is still used cannot be taken away."""
     row = Cluster.objects.select_for_update().get(pk=find_cluster(cluster).pk)
-    names = checked_names(capacity_providers)
-    strategy = checked_strategy(
-        default_capacity_provider_strategy, "defaultCapacityProviderStrategy", usable=names, mine=True
-    )
+    names, strategy = checked_capacity(capacity_providers, default_capacity_provider_strategy)
     for name in sorted(set(row.capacity_providers) - set(names)):
         used = next((words for check in _guards if (words := check(row, name))), "")
         if used:
@@ -174,7 +171,14 @@ def put_cluster_capacity_providers(
     return row
 
 
-def checked_names(given: Any) -> list[str]:
+def checked_capacity(names: Any, strategy: Any) -> tuple[list[str], list[dict[str, Any]]]:
+    """capacityProviders and defaultCapacityProviderStrategy of a cluster: CreateCluster's as well."""
+    usable = _checked_names(names)
+    where = "defaultCapacityProviderStrategy"
+    return usable, checked_strategy(strategy, where, usable=usable, mine=True)
+
+
+def _checked_names(given: Any) -> list[str]:
     """Names of ACTIVE providers, each once."""
     if not isinstance(given, list | tuple) or not all(isinstance(name, str) for name in given):
         raise invalid("capacityProviders", "a list of names")

@@ -19,6 +19,7 @@ from base.installation import installation_id
 from base.tags import checked
 from clusters.addresses import Credentials, checked_address
 from clusters.attributes import checked_attributes
+from clusters.capacity import checked_capacity
 from clusters.configuration import check_settings, cluster_configuration
 from clusters.models import CapacityProvider, Cluster, ContainerInstance, Network, instance_topics
 from clusters.queries import (
@@ -62,27 +63,31 @@ def create_cluster(
     cluster_name: str = DEFAULT_CLUSTER,
     configuration: Mapping[str, Any] | None = None,
     settings: Sequence[Mapping[str, str]] | None = None,
+    capacity_providers: Sequence[str] | None = None,
+    default_capacity_provider_strategy: Sequence[Mapping[str, Any]] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Cluster:
-    """Create a cluster with its default network. An active one of that name is answered as it is, as ECS does."""
+    """Create a cluster with its default network, and its capacity providers as PutClusterCapacityProviders says them.
+    An active one of that name is answered as it is, as ECS does."""
     if not _NAME.match(cluster_name):
         raise invalid("clusterName", "1 to 255 letters, digits, hyphens and underscores")
-    tags = checked(tags)
-    configured = cluster_configuration(configuration)
     check_settings(settings)
+    providers, strategy = checked_capacity(capacity_providers or (), default_capacity_provider_strategy or ())
+    given: dict[str, Any] = {
+        "tags": checked(tags),
+        "created_by": caller.arn,
+        "configuration": cluster_configuration(configuration),
+        "capacity_providers": providers,
+        "default_capacity_provider_strategy": strategy,
+    }
     cluster, created = Cluster.objects.get_or_create(
-        name=cluster_name,
-        defaults={
-            "arn": here.cluster_arn(cluster_name),
-            "tags": tags,
-            "created_by": caller.arn,
-            "configuration": configured,
-        },
+        name=cluster_name, defaults={"arn": here.cluster_arn(cluster_name), **given}
     )
     if not created and cluster.status != Cluster.Status.ACTIVE:
-        cluster.status, cluster.tags, cluster.created_by = Cluster.Status.ACTIVE, tags, caller.arn
-        cluster.created_at, cluster.configuration = clock.now(), configured
-        cluster.save(update_fields=["status", "tags", "created_by", "created_at", "configuration"])
+        anew = {"status": Cluster.Status.ACTIVE, "created_at": clock.now(), **given}
+        for name, value in anew.items():
+            setattr(cluster, name, value)
+        cluster.save(update_fields=list(anew))
     if not cluster.networks.exists():
         Network.objects.create(
             cluster=cluster,

@@ -86,6 +86,7 @@ class Service(models.Model):
     health_grace = models.PositiveIntegerField(default=0)  # seconds
     tags = models.JSONField(default=dict, blank=True)
     propagate_tags = models.CharField(max_length=20, default="NONE")
+    enable_ecs_managed_tags = models.BooleanField(default=False)  # both: of tasks started from now on
     # Whether tasks started from now on let commands be executed in them. Not frozen by a revision, as on AWS.
     enable_execute_command = models.BooleanField(default=False)
     availability_zone_rebalancing = models.CharField(max_length=10, default="DISABLED")  # or ENABLED

@@ -17,7 +17,7 @@ from base.prepared import update
 from base.tags import checked
 from clusters.models import Cluster
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
-from services import condition_keys, configuration, creation_token, strategy
+from services import condition_keys, configuration, creation_token, strategy, task_tags
 from services.client_tokens import digest_of
 from services.definitions import special_needs
 from services.lookup import (
@@ -88,6 +88,7 @@ def create_service(
     health_check_grace_period_seconds: int = 0,
     scheduling_strategy: str = "REPLICA",
     propagate_tags: str = "NONE",
+    enable_ecs_managed_tags: bool = False,
     enable_execute_command: bool = False,
     availability_zone_rebalancing: str = "DISABLED",
     client_token: str | None = None,
@@ -107,8 +108,6 @@ def create_service(
         placement_strategy=placement_strategy,
     )
     daemon = scheduling_strategy == strategy.DAEMON
-    if propagate_tags not in ("NONE", "SERVICE", "TASK_DEFINITION"):
-        raise invalid("propagateTags", "NONE, SERVICE or TASK_DEFINITION")
     owner = find_cluster(cluster)
     known = creation_token.earlier(owner, client_token, digest)
     if known is not None:
@@ -143,7 +142,8 @@ def create_service(
             deployment_configuration, daemon=daemon
         ),
         health_grace=_checked_grace(health_check_grace_period_seconds),
-        propagate_tags=propagate_tags,
+        propagate_tags=task_tags.checked_source(propagate_tags),
+        enable_ecs_managed_tags=configuration.flag(enable_ecs_managed_tags, "enableECSManagedTags"),
         enable_execute_command=configuration.flag(enable_execute_command, "enableExecuteCommand"),
         availability_zone_rebalancing=strategy.rebalancing(availability_zone_rebalancing, daemon, frozen),
         tags=checked(tags),
@@ -178,6 +178,7 @@ def update_service(
     health_check_grace_period_seconds: int | None = None,
     force_new_deployment: bool = False,
     propagate_tags: str | None = None,
+    enable_ecs_managed_tags: bool | None = None,
     enable_execute_command: bool | None = None,
     availability_zone_rebalancing: str | None = None,
     from_revision: str | None = None,
@@ -207,7 +208,11 @@ def update_service(
     if health_check_grace_period_seconds is not None:
         row.health_grace = _checked_grace(health_check_grace_period_seconds)
     if propagate_tags is not None:
-        row.propagate_tags = propagate_tags
+        row.propagate_tags = task_tags.checked_source(propagate_tags)
+    if enable_ecs_managed_tags is not None:
+        managed = configuration.flag(enable_ecs_managed_tags, "enableECSManagedTags")
+        audit.note_change("enableECSManagedTags", row.enable_ecs_managed_tags, managed)
+        row.enable_ecs_managed_tags = managed
     if enable_execute_command is not None:
         allowed = configuration.flag(enable_execute_command, "enableExecuteCommand")
         audit.note_change("enableExecuteCommand", row.enable_execute_command, allowed)
@@ -229,6 +234,7 @@ def update_service(
         "deployment_configuration",
         "health_grace",
         "propagate_tags",
+        "enable_ecs_managed_tags",
         "enable_execute_command",
     )
     if row.deployment is not None and deployment_configuration is not None:

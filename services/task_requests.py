@@ -16,7 +16,7 @@ from base.errors import Conflict, invalid
 from base.tags import checked
 from clusters import reservation
 from clusters.models import Cluster
-from services import configuration
+from services import configuration, task_tags
 from services.client_tokens import checked_token, digest_of
 from services.control.apply import create_tasks, take_room
 from services.control.snapshot import demand
@@ -30,7 +30,6 @@ MOST_AT_ONCE = 10  # tasks of one call, as ECS
 TOKENS_KEPT = timedelta(hours=24)
 _LONGEST_TOKEN = 64
 _STARTED_BY = re.compile(r"[A-Za-z0-9_/-]{1,128}")
-_MANAGED = "aws:ecs:clusterName"
 # The words of the scheduler's refusals, and AWS's for them.
 _REASONS = (
     ("is not of the capacity provider", "EMPTY CAPACITY PROVIDER"),
@@ -104,7 +103,7 @@ def wish(
     own = checked(tags)
     inherited = definition.tags if propagate_tags == "TASK_DEFINITION" else {}
     managed = (
-        {_MANAGED: cluster.name}
+        task_tags.managed(cluster.name)
         if configuration.flag(enable_ecs_managed_tags, "enableECSManagedTags")
         else {}
     )

@@ -49,7 +49,7 @@ PARAMETERS: dict[str, str] = {
     "driver": "bridge or overlay.",
     "duration_seconds": "How long it lasts.",
     "email": "An e-mail address.",
-    "enable_ecs_managed_tags": "Tag the tasks with `aws:ecs:clusterName`.",
+    "enable_ecs_managed_tags": "Tag the tasks `aws:ecs:clusterName`, and those of a service `aws:ecs:serviceName`.",
     "enable_execute_command": "Whether ExecuteCommand may run commands in the tasks started from now on.",
     "expected_hash": "The hash of a head that was noted elsewhere.",
     "expected_seq": "The place of a head that was noted elsewhere.",

@@ -12,7 +12,7 @@ from django.db.models import F
 from base import clock, here, ids, live
 from clusters import reservation
 from clusters.models import Cluster
-from services import events
+from services import events, task_tags
 from services.configuration import launch_type_of
 from services.control.snapshot import fingerprint
 from services.models import Deployment, Service, ServiceRevision, Task, TaskContainer
@@ -136,7 +136,6 @@ def _new_task(service: Service, revision: ServiceRevision, action: model.StartTa
     definition = revision.task_definition
     task_id = ids.hex_id()
     deployment = action.deployment or ""
-    tags = {"NONE": {}, "SERVICE": service.tags, "TASK_DEFINITION": definition.tags}[service.propagate_tags]
     configuration = revision.configuration
     return Task(
         id=task_id,
@@ -154,7 +153,7 @@ def _new_task(service: Service, revision: ServiceRevision, action: model.StartTa
         enable_execute_command=service.enable_execute_command,
         cpu=definition.cpu,
         memory=definition.memory,
-        tags=tags,
+        tags=task_tags.of_service(service, definition),
     )
 
 

@@ -141,7 +141,13 @@ def test_a_thread_of_the_face_keeps_its_connection_to_sqlite(db: None) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"desiredCount": 3}, {"taskDefinition": "web:2"}, {"forceNewDeployment": True}]
+    "change",
+    [
+        {"desiredCount": 3},
+        {"taskDefinition": "web:2"},
+        {"forceNewDeployment": True},
+        {"enableECSManagedTags": True},
+    ],
 )
 def test_what_update_service_answers_is_what_describe_services_tells(
     db: None, change: dict[str, Any]
@@ -155,5 +161,20 @@ def test_what_update_service_answers_is_what_describe_services_tells(
     answered = ecs.update_service(service="web", **change)["service"]
     (told,) = ecs.describe_services(services=["web"], include=["TAGS"])["services"]
     assert answered == told
+    assert told["enableECSManagedTags"] is change.get("enableECSManagedTags", False)
     assert told["desiredCount"] == change.get("desiredCount", 1)
     assert told["taskDefinition"].endswith(change.get("taskDefinition", "web:1"))
+
+
+def test_a_cluster_is_created_with_its_capacity_providers(db: None) -> None:
+    ecs = client("ecs", keys_of("ben", {"Effect": "Allow", "Action": "*", "Resource": "*"}))
+    ecs.create_capacity_provider(name="fast", autoScalingGroupProvider={"autoScalingGroupArn": "hosts"})
+    default = [{"capacityProvider": "fast", "weight": 1, "base": 2}]
+    given = {"capacityProviders": ["fast"], "defaultCapacityProviderStrategy": default}
+    made = ecs.create_cluster(clusterName="fleet", **given)["cluster"]
+    (told,) = ecs.describe_clusters(clusters=["fleet"])["clusters"]
+    for answer in (made, told):
+        assert {name: answer[name] for name in given} == given
+    with pytest.raises(ClientError, match="slow is not a capacity provider"):
+        ecs.create_cluster(clusterName="other", capacityProviders=["slow"])
+    assert ecs.describe_clusters(clusters=["other"])["clusters"] == []

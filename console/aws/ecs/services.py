@@ -87,7 +87,7 @@ def _shape(row: Service, tasks: Counts, include: Iterable[str]) -> Document:
         "healthCheckGracePeriodSeconds": row.health_grace,
         "schedulingStrategy": row.scheduling_strategy,
         "deploymentController": {"type": "ECS"},
-        "enableECSManagedTags": False,
+        "enableECSManagedTags": row.enable_ecs_managed_tags,
         "propagateTags": row.propagate_tags,
         "availabilityZoneRebalancing": row.availability_zone_rebalancing,
         "enableExecuteCommand": bool(getattr(row, "enable_execute_command", False)),

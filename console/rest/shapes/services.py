@@ -149,6 +149,7 @@ class ServiceShape(Frozen):
     deploymentConfiguration = Free("deployment_configuration")
     healthCheckGracePeriodSeconds = Whole("health_grace")
     propagateTags = Text("propagate_tags")
+    enableECSManagedTags = Flag("enable_ecs_managed_tags", help_text="For the tasks started from now on.")
     availabilityZoneRebalancing = Text("availability_zone_rebalancing")
     enableExecuteCommand = Flag("enable_execute_command", help_text="For the tasks started from now on.")
     steadySince = Moment("steady_since", help_text="null while it is not in a steady state.")

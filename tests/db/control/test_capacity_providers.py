@@ -17,6 +17,7 @@ from clusters.capacity import (
     update_capacity_provider,
 )
 from clusters.models import CapacityProvider, Cluster, ContainerInstance
+from clusters.operations import create_cluster, delete_cluster
 from services.models import Task
 
 from .world import CALLER, World, accounts
@@ -145,6 +146,40 @@ def test_a_strategy_that_will_not_do(two: World, strategy: Any, words: str) -> N
     with pytest.raises(OperationError, match=words):
         two.run_task(capacity_provider_strategy=strategy)
     assert not Task.objects.exists()
+
+
+def test_a_cluster_is_created_with_its_providers(two: World) -> None:
+    default = [{"capacityProvider": "cheap", "weight": 1, "base": 2}]
+    row = create_cluster(
+        CALLER,
+        cluster_name="fleet",
+        capacity_providers=["steady", "cheap", "cheap"],
+        default_capacity_provider_strategy=default,
+    )
+    row.refresh_from_db()
+    assert row.capacity_providers == ["steady", "cheap"]
+    assert row.default_capacity_provider_strategy == default
+    delete_cluster(CALLER, cluster="fleet")
+    again = create_cluster(CALLER, cluster_name="fleet")
+    assert (again.capacity_providers, again.default_capacity_provider_strategy) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"capacity_providers": ["none"]}, "capacityProviders"),
+        ({"capacity_providers": "steady"}, "capacityProviders"),
+        (
+            {"default_capacity_provider_strategy": [{"capacityProvider": "steady", "weight": 1}]},
+            "defaultCapacityProviderStrategy[0].capacityProvider",
+        ),
+    ],
+)
+def test_a_cluster_whose_providers_will_not_do_is_not_created(two: World, given: Any, field: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        create_cluster(CALLER, cluster_name="fleet", **given)
+    assert list(caught.value.fields) == [field]
+    assert not Cluster.objects.filter(name="fleet").exists()
 
 
 def test_what_is_used_stays(two: World) -> None:

@@ -190,3 +190,12 @@ def test_images_being_pulled_and_an_image_that_cannot_be_had(reader) -> None:
     assert "Pulling web:4f1c9e2: 61 %." in text
     assert "web:4f1c9e2: not found in the registry" in text
     assert text.count('class="cell empty new"') == 6
+
+
+def test_the_configuration_tells_what_tags_the_tasks_get(reader) -> None:
+    factories.world(quiet=True)
+    person = reader("read-only")
+    assert "aws:ecs:serviceName" not in person.text(PAGE + "?tab=configuration")
+    Service.objects.update(propagate_tags="TASK_DEFINITION", enable_ecs_managed_tags=True)
+    text = person.text(PAGE + "?tab=configuration")
+    assert "those of the task definition" in text and "aws:ecs:serviceName" in text
