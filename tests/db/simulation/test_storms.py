@@ -1,6 +1,7 @@
 """Storms over the real control loop on an in-memory database and fake engines, in made-up time: the second storey.
 
 SIMULATION_LOOPS=300 pytest -n 2 tests/db/simulation         # more seeds
+SIMULATION_SEED=100-199 pytest -v tests/db/simulation        # these seeds
 SIMULATION_SEED=116 pytest -s tests/db/simulation            # replay one, step by step; "2,116": two, in this order
 
 What a seed plays depends on the seed alone: ids are drawn from it, time is made up, and nothing is kept from the storm
@@ -22,19 +23,14 @@ from tests.db.control.world import CALLER
 from tests.db.simulation.haunted import Haunted
 from tests.db.simulation.laws import Laws, arrived
 from tests.db.simulation.storm import Storm
+from tests.unit.simulation.seeds import chosen, tell
 
-ONE = os.environ.get("SIMULATION_SEED")
 LOOPS = int(os.environ.get("SIMULATION_LOOPS", "16"))
 DEEDS = 25
 _ALIGN = 60.0
 _PATIENCE = 3 * 3600.0
 pytestmark = pytest.mark.slow
 Haunt = Callable[[int, Callable[..., None]], Haunted]
-
-
-def tell(*words: object) -> None:
-    if ONE:
-        print(*words)
 
 
 def weather(storm: Storm) -> None:
@@ -84,7 +80,7 @@ def run(haunt: Haunt, seed: int) -> Storm:
     return storm
 
 
-@pytest.mark.parametrize("seed", [int(one) for one in ONE.split(",")] if ONE else range(LOOPS))
+@pytest.mark.parametrize("seed", chosen(LOOPS))
 def test_a_storm(haunt: Haunt, seed: int) -> None:
     try:
         run(haunt, seed)

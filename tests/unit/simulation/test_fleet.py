@@ -1,6 +1,7 @@
 """Storms over a fleet: the safety rules hold at every step, and in the calm everything arrives.
 
 SIMULATION_FLEETS=3000 pytest -n 2 tests/unit/simulation       # more seeds
+SIMULATION_SEED=400-1399 pytest -v tests/unit/simulation       # these seeds
 SIMULATION_SEED=116 pytest -s tests/unit/simulation            # replay one, step by step
 """
 
@@ -12,19 +13,13 @@ import pytest
 
 from services.scheduler.plan import plan
 from tests.unit.simulation.laws import Laws, arrived
+from tests.unit.simulation.seeds import chosen, tell
 from tests.unit.simulation.storm import Storm
 
-ONE = os.environ.get("SIMULATION_SEED")
 FLEETS = int(os.environ.get("SIMULATION_FLEETS", "40"))
-BATCHES = 10  # tests, each of FLEETS / BATCHES seeds, so that they spread over processes
 DEEDS = 60
 _PATIENCE = 4 * 3600.0  # seconds of made-up time
 _MOST_STEPS = 60_000
-
-
-def tell(*words: object) -> None:
-    if ONE:
-        print(*words)
 
 
 def weather(storm: Storm, laws: Laws) -> None:
@@ -81,13 +76,12 @@ def run(seed: int) -> Storm:
     return storm
 
 
-@pytest.mark.parametrize("batch", range(BATCHES))
-def test_fleets(batch: int) -> None:
-    for seed in [int(ONE)] if ONE else range(batch, FLEETS, BATCHES):
-        try:
-            run(seed)
-        except BaseException as error:
-            raise AssertionError(f"replay with SIMULATION_SEED={seed}: {error}") from error
+@pytest.mark.parametrize("seed", chosen(FLEETS))
+def test_a_fleet(seed: int) -> None:
+    try:
+        run(seed)
+    except BaseException as error:
+        raise AssertionError(f"replay with SIMULATION_SEED={seed}: {error}") from error
 
 
 def test_a_seed_replays() -> None:
