@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Max
 
 from base import clock, here, ids, live
 from clusters import reservation
@@ -180,7 +180,7 @@ def _set_deployment(service: Service, action: model.SetDeployment) -> None:
     row = Deployment.objects.select_related("target", "rollback").get(pk=action.deployment)
     if action.status in _FINISHED:
         if end_deployment(row, action.status, action.reason) and action.revision is not None:
-            ServiceRevision.objects.filter(pk=action.revision).update(completed_at=now)
+            _complete(service, action.revision)
             service.completed_revision_id = action.revision
         service.deployment = None
         Service.objects.filter(pk=service.pk).update(
@@ -198,6 +198,14 @@ def _set_deployment(service: Service, action: model.SetDeployment) -> None:
     if action.reason:
         fields["status_reason"] = action.reason
     Deployment.objects.filter(pk=row.pk).update(**fields)
+
+
+def _complete(service: Service, revision: str) -> None:
+    """After every completion before it, also where the clock went back since: the order tells where a rollback goes."""
+    rows = ServiceRevision.objects.filter(service=service)
+    newest = rows.aggregate(newest=Max("completed_at"))["newest"]
+    after = clock.now() if newest is None else max(clock.now(), newest + timedelta(microseconds=1))
+    rows.filter(pk=revision).update(completed_at=after)
 
 
 def _announce(service: Service, plan: model.Plan, started: Sequence[Task]) -> None:

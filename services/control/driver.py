@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from base import clock, live
 from clusters.engine.errors import EngineRetryable
 from clusters.engine.port import Engine
@@ -17,7 +19,7 @@ from clusters.models import ContainerInstance
 from services.control import effects, observe
 from services.control.claim import again, claim, drop, release, renew
 from services.control.observe import Seen
-from services.control.transitions import advance, ask_to_stop, take_down, topics
+from services.control.transitions import advance, ask_to_stop, lock_service, take_down, topics
 from services.models import Task, TaskContainer
 from services.scheduler.exits import Outage, exit_cause
 from services.scheduler.lifecycle import next_step
@@ -28,13 +30,13 @@ from services.scheduler.task_model import (
     Pull,
     RemoveAll,
     Restart,
+    Settle,
     Start,
     StartPause,
     Step,
     Stop,
     Wait,
 )
-from services.taskdef.order import has_health_check
 from services.wakeup import DRIVE, send_later, wake_service
 
 log = logging.getLogger(__name__)
@@ -135,6 +137,8 @@ def _carry_out(task: Task, engine: Engine, seen: Seen, step: Step) -> bool:
         case Restart(names=names):
             effects.restart(task, engine, seen, names)
             _note(task, seen)
+        case Settle():
+            return _settle(task)
         case RemoveAll():
             effects.remove_all(task, engine, seen)
     return True
@@ -176,6 +180,21 @@ def _advance(task: Task, seen: Seen, status: Status) -> bool:
             pull_stopped_at=task.pull_stopped_at or now,
         )
     return advance(task, status)
+
+
+def _settle(task: Task) -> bool:
+    """False where it was asked to stop meanwhile."""
+    assert task.service_id is not None
+    now = clock.now()
+    rows = Task.objects.filter(pk=task.pk, status="RUNNING", desired_status="RUNNING", healthy_at=None)
+    with transaction.atomic():
+        lock_service(task)
+        if not rows.update(healthy_at=now):
+            return False
+        wake_service(task.service_id)
+        live.publish(f"task:{task.pk}")
+    task.healthy_at = now
+    return True
 
 
 def _note(task: Task, seen: Seen) -> None:
@@ -243,8 +262,3 @@ def _end_without_engine(task: Task) -> None:
     """A task that was never placed has nothing to take down."""
     if task.desired_status == "STOPPED":
         take_down(task, Status.STOPPED)
-
-
-def checks_health(document: dict) -> bool:
-    """Whether a deployment waits for this definition's health checks."""
-    return any(c.get("essential", True) and has_health_check(c) for c in document["containerDefinitions"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+
+from django.conf import settings
 
 from base import clock
 from clusters.engine.port import ContainerState, Engine
@@ -26,6 +28,7 @@ _BELIEVED = timedelta(seconds=2)  # for which an end that was told of is not ask
 class Seen:
     """What this drive of the task has learnt, beyond the rows. Lost with the process without harm."""
 
+    at: datetime | None = None  # when the engine was asked
     containers: dict[str, ContainerState | None] = field(default_factory=dict)  # by container name
     pause: ContainerState | None = None
     pulled: set[str] = field(default_factory=set)
@@ -57,6 +60,7 @@ def is_fresh(task: Task) -> bool:
 
 def look(task: Task, engine: Engine, seen: Seen) -> None:
     """Ask the engine for every container that was created."""
+    seen.at = clock.now()
     for row in task.containers.all():
         if row.runtime_id:
             seen.containers[row.name] = _just_ended(task, row) or engine.inspect_container(row.runtime_id)
@@ -82,7 +86,25 @@ def facts(task: Task, seen: Seen) -> TaskFacts:
         stop_reason=task.stopped_reason,
         resource_error=seen.resource_error,
         removed=seen.removed,
+        seen_at=seen.at,
+        settles_at=_settles_at(task),
     )
+
+
+def _settles_at(task: Task) -> datetime | None:
+    """Of a service's task without a health check, that is not known to be healthy yet."""
+    if task.service_id is None or task.healthy_at is not None or task.started_at is None:
+        return None
+    return None if checks_health(task.document) else task.started_at + steady()
+
+
+def checks_health(document: dict) -> bool:
+    """Whether a deployment waits for this definition's health checks."""
+    return any(c.get("essential", True) and has_health_check(c) for c in document["containerDefinitions"])
+
+
+def steady() -> timedelta:
+    return timedelta(seconds=settings.SLIPWAY_STEADY_SECONDS)
 
 
 def _container_facts(container: Mapping[str, Any], row: TaskContainer, seen: Seen) -> ContainerFacts:

@@ -17,7 +17,7 @@ from clusters.cql import Query, QueryError, compile_query, nothing
 from clusters.models import CapacityProvider, ContainerInstance, HeldGpu, HostPort, Network, ec2_instance_id
 from clusters.strategies import BUILT_IN
 from services import events
-from services.control.driver import checks_health
+from services.control.observe import checks_health
 from services.models import Deployment, Service, ServiceRevision, Task
 from services.scheduler import model
 from services.taskdef.capabilities import required_capabilities

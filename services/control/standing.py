@@ -60,7 +60,7 @@ class _Known:
     """Of a live task, what is compared: the rows are many and wide, and every engine's are read once a minute."""
 
     id: str
-    runs: bool  # RUNNING, and meant to
+    runs: bool  # RUNNING, meant to, and known to be healthy where a service asks
     pause: str
     containers: list[tuple[str, str, str]] = field(default_factory=list)  # runtime id, status, health
 
@@ -69,9 +69,9 @@ def _live(instance: ContainerInstance) -> dict[str, _Known]:
     """The instance's live tasks by ARN."""
     rows = Task.objects.filter(instance=instance).exclude(status="STOPPED")
     found = {
-        pk: (arn, _Known(pk, status == desired == "RUNNING", pause))
-        for pk, arn, status, desired, pause in rows.order_by().values_list(
-            "pk", "arn", "status", "desired_status", "pause_id"
+        pk: (arn, _Known(pk, status == desired == "RUNNING" and bool(healthy or not service), pause))
+        for pk, arn, status, desired, pause, healthy, service in rows.order_by().values_list(
+            "pk", "arn", "status", "desired_status", "pause_id", "healthy_at", "service_id"
         )
     }
     containers = TaskContainer.objects.filter(task__in=rows.order_by())

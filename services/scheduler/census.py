@@ -41,7 +41,7 @@ class Census:
     healthy: frozenset[str]
     unhealthy: frozenset[str]  # active, UNHEALTHY, and past the grace period
     newly_healthy: tuple[str, ...]  # healthy from now on: to be persisted
-    changes_at: tuple[datetime, ...]  # when time alone will make a task healthy or unhealthy
+    changes_at: tuple[datetime, ...]  # when time alone will make a task unhealthy
 
     def is_healthy(self, task: Task) -> bool:
         return task.id in self.healthy
@@ -61,11 +61,8 @@ def take_census(snapshot: Snapshot, now: datetime) -> Census:
     # Once healthy, always healthy while not UNHEALTHY: an engine that restarts its probes (UNKNOWN for a while) or a
     # clock that jumps back takes no task out of the count.
     known = {t.id for t in running if t.healthy_at is not None} - unhealthy
-    coming = {
-        t.id: at for t in running if t.healthy_at is None and (at := _healthy_from(t, snapshot, silent))
-    }
-    new = tuple(key for key, at in coming.items() if at <= now and key not in unhealthy)
-    times = [*coming.values(), *(_grace_ends(t, snapshot) for t in running if t.health is Health.UNHEALTHY)]
+    new = tuple(t.id for t in running if t.healthy_at is None and _passes(t, snapshot, silent))
+    times = [_grace_ends(t, snapshot) for t in running if t.health is Health.UNHEALTHY]
     return Census(
         live=live,
         leaving=tuple(t for t in live if _leaves(t)),
@@ -89,15 +86,13 @@ def _grace_ends(task: Task, snapshot: Snapshot) -> datetime:
     return _started(task) + seconds(snapshot.health_grace)
 
 
-def _healthy_from(task: Task, snapshot: Snapshot, silent: frozenset[str]) -> datetime | None:
-    """From when on a RUNNING task that never was healthy counts as healthy; None: not known yet.
+def _passes(task: Task, snapshot: Snapshot, silent: frozenset[str]) -> bool:
+    """Whether a RUNNING task that never was healthy is so by its health check. Without a check its own driver says so,
+    when it has seen it alive after its time (`lifecycle.Settle`): time alone proves nothing.
 
     Not on an engine that does not answer (`silent`): what was healthy is still counted so, but nothing becomes
     healthy unseen, or old tasks would be stopped for new ones that nobody has seen alive.
     """
-    if task.health is Health.UNHEALTHY or task.instance in silent:
-        return None
     revision = snapshot.revisions.get(task.revision)
-    if revision is not None and revision.checks_health:
-        return _started(task) if task.health is Health.HEALTHY else None
-    return _started(task) + seconds(snapshot.timing.steady)
+    checks = revision is not None and revision.checks_health
+    return checks and task.health is Health.HEALTHY and task.instance not in silent

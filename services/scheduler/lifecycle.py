@@ -24,6 +24,7 @@ from services.scheduler.task_model import (
     Pull,
     RemoveAll,
     Restart,
+    Settle,
     Start,
     StartPause,
     Step,
@@ -54,7 +55,7 @@ def _go_up(facts: TaskFacts, now: datetime) -> Step:
         case Status.ACTIVATING:
             return Advance(Status.RUNNING) if _is_registered(facts) else Wait(None, _REGISTERING)
         case _:
-            return _restart(facts) or Wait()
+            return _restart(facts) or _settle(facts)
 
 
 _REGISTERING = "Waiting to be registered with its load balancer."
@@ -91,6 +92,14 @@ def _start_containers(facts: TaskFacts, now: datetime) -> Step:
 def _restart(facts: TaskFacts) -> Step | None:
     names = tuple(c.name for c in facts.containers if should_restart(c))
     return Restart(names) if names else None
+
+
+def _settle(facts: TaskFacts) -> Step:
+    """Asked after everything that ends a task. What counts is when it was looked at: a worker may have stood still
+    since. A wait that is over already has it looked at anew."""
+    if facts.settles_at is None or facts.seen_at is None or facts.seen_at < facts.settles_at:
+        return Wait(facts.settles_at)
+    return Settle()
 
 
 # ---- what ends a task --------------------------------------------------------------------------

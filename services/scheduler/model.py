@@ -222,7 +222,9 @@ class Deployment:
 class Timing:
     """Every waiting time, so that tests may shrink them. Seconds."""
 
-    steady: float = 40.0  # RUNNING this long = healthy, without a health check
+    steady: float = (
+        40.0  # RUNNING this long = healthy, without a health check (for the words: see `lifecycle`)
+    )
     throttle_base: float = 5.0
     throttle_cap: float = 900.0
     placement_retry: float = 15.0

@@ -89,6 +89,9 @@ class TaskFacts:
     removed: bool = False  # RemoveAll was done (remember it for as long as the driver holds the task)
     needs_registration: bool = False  # a load balancer or a service registry must know of it
     registered: bool = False  # it does
+    seen_at: datetime | None = None  # when its engine was asked for its containers
+    # Seen alive then or later it counts as healthy; None: its health check tells, or it does, or nobody asks.
+    settles_at: datetime | None = None
 
 
 # ---- steps -------------------------------------------------------------------------------------
@@ -128,6 +131,11 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
+class Settle:
+    """It was just seen alive after its time: record that it counts as healthy (`settles_at` is None from then on)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Stop these running containers, at once: (name, seconds from SIGTERM to SIGKILL)."""
 
@@ -156,4 +164,4 @@ class Wait:
     why: str = ""
 
 
-Step = Advance | Pull | StartPause | Start | Restart | Stop | RemoveAll | Fail | Wait
+Step = Advance | Pull | StartPause | Start | Restart | Settle | Stop | RemoveAll | Fail | Wait

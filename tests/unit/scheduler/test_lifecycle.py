@@ -21,6 +21,7 @@ from services.scheduler.task_model import (
     RemoveAll,
     Restart,
     RestartPolicy,
+    Settle,
     Start,
     StartPause,
     Step,
@@ -76,6 +77,9 @@ WAY_UP: list[tuple[str, Step, Step]] = [
     ("it does", step("ACTIVATING", box("a", "running"), needs_registration=True, registered=True), Advance(Status.RUNNING)),
     ("nothing to do", step("RUNNING", box("a", "running")), Wait()),
     ("a helper that ended", step("RUNNING", box("a", "running"), box("b", "exited", essential=False)), Wait()),
+    ("not long enough", step("RUNNING", box("a", "running"), settles_at=at(1001), seen_at=NOW), Wait(at(1001))),
+    ("long enough", step("RUNNING", box("a", "running"), settles_at=NOW, seen_at=NOW), Settle()),
+    ("not looked at since", step("RUNNING", box("a", "running"), settles_at=at(999), seen_at=at(998)), Wait(at(999))),
     ("stopped is the end", step("STOPPED", box("a", "exited")), Wait()),
 ]  # fmt: skip
 

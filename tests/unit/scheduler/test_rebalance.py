@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from services.scheduler.model import (
     Instance,
-    MarkHealthy,
     Provider,
     Snapshot,
     StartTask,
@@ -128,14 +127,15 @@ def _play(facts: Snapshot, where: list[Instance]) -> Snapshot:
         check(facts, made, now)
         tasks = {one.id: one for one in facts.tasks}
         for action in made.actions:
-            if isinstance(action, MarkHealthy):
-                tasks[action.task] = replace(tasks[action.task], healthy_at=now)
-            elif isinstance(action, StopTask):
+            if isinstance(action, StopTask):
                 del tasks[action.task]
             elif isinstance(action, StartTask):
                 serial += 1
                 new = task(f"n{serial}", on=action.instance)
                 tasks[new.id] = replace(new, created_at=now, started_at=now, status=Status.RUNNING)
+        for one in facts.tasks:  # seen alive a minute after it started
+            if one.id in tasks and one.healthy_at is None:
+                tasks[one.id] = replace(one, healthy_at=now)
         if not made.of(StartTask) and not made.of(StopTask) and len(tasks) == facts.desired_count:
             return facts
         facts, now = replace(facts, tasks=tuple(tasks.values())), now + timedelta(seconds=60)

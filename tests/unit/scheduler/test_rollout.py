@@ -27,6 +27,7 @@ from tests.unit.scheduler.build import (
 
 ON = Breaker(enable=True)
 BACK = Breaker(enable=True, rollback=True)
+CHECKED = {"old": revision("old", checks=True), "new": revision("new", checks=True)}
 
 
 def failures(count: int, *, since: float = 500, **more: Any) -> tuple[Any, ...]:
@@ -62,7 +63,8 @@ def test_images_that_cannot_be_resolved_are_told_and_waited_for() -> None:
 COMPLETE: list[tuple[str, int, tuple[Any, ...], bool]] = [
     ("all new and healthy", 2, tasks("n", 2, "new"), True),
     ("one not healthy yet", 2, tasks("n", 1, "new") + tasks("m", 1, "new", healthy=False, started=990), False),
-    ("healthy by this very plan", 2, tasks("n", 1, "new") + tasks("m", 1, "new", healthy=False, started=960), True),
+    ("healthy by this very plan", 2, tasks("n", 1, "new") + tasks("m", 1, "new", healthy=False, health="HEALTHY"), True),
+    ("one not seen alive after its time", 2, tasks("n", 1, "new") + tasks("m", 1, "new", healthy=False, started=100), False),
     ("an old one still runs", 1, tasks("n", 1, "new") + tasks("o", 1), False),
     ("an old one is on its way down", 1, (*tasks("n", 1, "new"), task("o", status="STOPPING", desired="STOPPED")), False),
     ("an old one is only being removed", 1, (*tasks("n", 1, "new"), task("o", status="DEPROVISIONING", desired="STOPPED")), True),
@@ -75,7 +77,8 @@ COMPLETE: list[tuple[str, int, tuple[Any, ...], bool]] = [
 
 @pytest.mark.parametrize(("what", "desired", "of", "complete"), COMPLETE, ids=[c[0] for c in COMPLETE])
 def test_completion(what: str, desired: int, of: tuple[Any, ...], complete: bool) -> None:
-    made = plan_now(desired, of, deployment=deployment())
+    checks = any(one.health == "HEALTHY" for one in of)
+    made = plan_now(desired, of, revisions=CHECKED if checks else None, deployment=deployment())
     assert moved(made) == ([SetDeployment("d1", "SUCCESSFUL", revision="new")] if complete else [])
     if complete:
         assert said(made) == ["(deployment d1) deployment completed.", "has reached a steady state."]
@@ -190,8 +193,8 @@ def test_tripping(what: str, count: int, more: dict[str, Any], trips: bool) -> N
 
 
 def test_a_task_that_becomes_healthy_in_this_plan_resets_the_count() -> None:
-    of = (*tasks("o", 1), task("n", "new", started=950, deployment="d1"))
-    made = plan_now(2, of, breaker=ON, deployment=deployment(), failures=failures(3))
+    of = (*tasks("o", 1), task("n", "new", health="HEALTHY", deployment="d1"))
+    made = plan_now(2, of, revisions=CHECKED, breaker=ON, deployment=deployment(), failures=failures(3))
     assert MarkHealthy("n") in made.actions
     assert moved(made) == []
 
@@ -272,8 +275,7 @@ def test_completion_goes_before_the_breaker() -> None:
 # ---- healthy -----------------------------------------------------------------------------------
 
 HEALTHY: list[tuple[str, bool, dict[str, Any], bool]] = [
-    ("no check: 40 s after it started", False, {"started": 960}, True),
-    ("no check: not before", False, {"started": 961}, False),
+    ("no check: its driver says so, and no time", False, {"started": 1}, False),
     ("a check: when it passes", True, {"started": 999, "health": "HEALTHY"}, True),
     ("a check: time alone does not do", True, {"started": 1}, False),
     ("not while it is on its way down", True, {"health": "HEALTHY", "desired": "STOPPED"}, False),
@@ -290,13 +292,12 @@ def test_when_a_task_counts_as_healthy(what: str, checks: bool, of: dict[str, An
 
 def test_nothing_becomes_healthy_on_an_engine_that_does_not_answer() -> None:
     places = [instance("i1"), instance("i2", connected=False)]
-    of = (*tasks("o", 1), task("n", "new", on="i2", started=100))
-    made = plan_now(1, of, instances=places, deployment=deployment())
+    of = (*tasks("o", 1), task("n", "new", on="i2", health="HEALTHY"))
+    made = plan_now(1, of, revisions=CHECKED, instances=places, deployment=deployment())
     assert made.of(MarkHealthy) == () and stopped(made) == []
-    assert (
-        MarkHealthy("n")
-        in plan_now(1, of, instances=[instance("i1"), instance("i2")], deployment=deployment()).actions
-    )
+    places = [instance("i1"), instance("i2")]
+    made = plan_now(1, of, revisions=CHECKED, instances=places, deployment=deployment())
+    assert MarkHealthy("n") in made.actions
 
 
 def test_once_healthy_it_stays_so_while_its_check_is_unknown() -> None:

@@ -307,12 +307,27 @@ class World:
         checks = self.revisions[task.revision].checks_health
         if task.fate == "never healthy" or (task.fate == "turns unhealthy" and task.health is Health.HEALTHY):
             # Without a check nobody sees that it is ill: it passes for healthy after its 40 seconds.
-            task.health = Health.UNHEALTHY if checks else Health.UNKNOWN
             task.next_at = self.now + never
+            if checks:
+                task.health = Health.UNHEALTHY
+            else:
+                self._settle(task)
             return
-        task.health = Health.HEALTHY if checks else Health.UNKNOWN
         more = timedelta(seconds=30) if task.fate == "turns unhealthy" and checks else never
         task.next_at = self.now + more
+        if checks:
+            task.health = Health.HEALTHY
+        else:
+            self._settle(task)
+
+    def _settle(self, task: SimTask) -> None:
+        """As its driver does when it sees it alive after its time."""
+        assert task.started_at is not None
+        settles_at = task.started_at + timedelta(seconds=40)
+        if settles_at <= self.now:
+            task.healthy_at = task.healthy_at or self.now
+        else:
+            task.next_at = settles_at
 
     def _fail(self, task: SimTask, code: StopCode, reason: str) -> None:
         self._end(task, code, reason, failed=task.healthy_at is None)

@@ -14,6 +14,7 @@ from services.scheduler.task_model import (
     Fail,
     Pull,
     RemoveAll,
+    Settle,
     Start,
     StartPause,
     Step,
@@ -23,6 +24,8 @@ from services.scheduler.task_model import (
 )
 from tests.unit.simulation.engines import Engines
 from tests.unit.simulation.records import NEVER, Container, Host, Seen, TaskRow
+
+STEADY = 40.0  # seconds
 
 
 class Driving(Engines):
@@ -40,6 +43,7 @@ class Driving(Engines):
             self._rest(task, owner, self.now + timedelta(seconds=3))
             return
         self._observe(task, host)
+        seen.at = self.now
         step = next_step(self.facts(task, seen), self.now)
         if isinstance(step, Wait):
             self._rest(task, owner, step.until)
@@ -103,7 +107,14 @@ class Driving(Engines):
             stop_code=task.code,
             stop_reason=task.reason,
             removed=seen.removed,
+            seen_at=seen.at,
+            settles_at=self._settles_at(task),
         )
+
+    def _settles_at(self, task: TaskRow) -> datetime | None:
+        if task.healthy_at is not None or task.started_at is None or self.checked(task):
+            return None
+        return task.started_at + timedelta(seconds=STEADY)
 
     def needs_pause(self, task: TaskRow) -> bool:
         return task.revision.endswith(("0", "5"))
@@ -123,6 +134,10 @@ class Driving(Engines):
             case Start():
                 if task.desired == "RUNNING":  # asked again: a stop may have been decided meanwhile
                     self._start(task, host, "app", seen)
+            case Settle():
+                if task.desired == "RUNNING":
+                    task.healthy_at = self.now
+                    self.wake_service(task.service)
             case Stop():
                 found = host.containers.get((task.id, "app"))
                 if found is not None and found.status == "running":

@@ -67,7 +67,9 @@ class Engines(Fleet):
         if set(own) != {name for name, status in task.noted.items() if status == "running"}:
             return True
         ill = "app" in own and own["app"].health != task.health
-        return ill or task.status is not Status.RUNNING or task.desired != "RUNNING"
+        return (
+            ill or task.healthy_at is None or task.status is not Status.RUNNING or task.desired != "RUNNING"
+        )
 
     def watch(self, host: Host) -> None:
         """The heartbeat and the comparison, for ever."""

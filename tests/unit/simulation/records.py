@@ -119,6 +119,7 @@ class TaskRow:
 class Seen:
     """What one drive learnt, lost with its worker."""
 
+    at: datetime | None = None  # when the engine was asked
     pulled: bool = False
     removed: bool = False
     start_error: str = ""
