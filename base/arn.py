@@ -97,6 +97,18 @@ class Names:
         """`revision` may be "*", for a policy or an authorization over a family."""
         return self.ecs(f"task-definition/{family}:{revision}")
 
+    def daemon_task_definition(self, family: str, revision: int | str) -> str:
+        return self.ecs(f"daemon-task-definition/{family}:{revision}")
+
+    def daemon(self, cluster: str, name: str) -> str:
+        return self.ecs(f"daemon/{cluster}/{name}")
+
+    def daemon_deployment(self, cluster: str, daemon: str, deployment_id: str) -> str:
+        return self.ecs(f"daemon-deployment/{cluster}/{daemon}/{deployment_id}")
+
+    def daemon_revision(self, cluster: str, daemon: str, revision_id: str) -> str:
+        return self.ecs(f"daemon-revision/{cluster}/{daemon}/{revision_id}")
+
     def service_deployment(self, cluster: str, service: str, deployment_id: str) -> str:
         return self.ecs(f"service-deployment/{cluster}/{service}/{deployment_id}")
 

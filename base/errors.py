@@ -102,6 +102,15 @@ class ServiceNotActive(OperationError):
     status = 409
 
 
+class DaemonNotFound(NotFound):
+    code = "DaemonNotFoundException"
+
+
+class DaemonNotActive(OperationError):
+    code = "DaemonNotActiveException"
+    status = 409
+
+
 class ServiceDeploymentNotFound(NotFound):
     code = "ServiceDeploymentNotFoundException"
 
@@ -185,6 +194,10 @@ def service_not_found(name: str) -> ServiceNotFound:
 
 def service_not_active(name: str, status: str) -> ServiceNotActive:
     return ServiceNotActive(f"Service {name} is {status}, not ACTIVE.", fields={"service": f"is {status}"})
+
+
+def daemon_not_found(name: str) -> DaemonNotFound:
+    return DaemonNotFound(f"Daemon not found: {name}.", fields={"daemon": "not found"})
 
 
 def not_found(kind: str, name: str) -> NotFound:

@@ -36,6 +36,22 @@ def task_definition_arn(family: str, revision: int | str) -> str:
     return names().task_definition(family, revision)
 
 
+def daemon_task_definition_arn(family: str, revision: int | str) -> str:
+    return names().daemon_task_definition(family, revision)
+
+
+def daemon_arn(cluster: str, name: str) -> str:
+    return names().daemon(cluster, name)
+
+
+def daemon_deployment_arn(cluster: str, daemon: str, deployment_id: str) -> str:
+    return names().daemon_deployment(cluster, daemon, deployment_id)
+
+
+def daemon_revision_arn(cluster: str, daemon: str, revision_id: str) -> str:
+    return names().daemon_revision(cluster, daemon, revision_id)
+
+
 def service_deployment_arn(cluster: str, service: str, deployment_id: str) -> str:
     return names().service_deployment(cluster, service, deployment_id)
 

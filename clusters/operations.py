@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -37,6 +37,16 @@ _NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}$")
 
 class ClusterContains(ClientError):
     """The cluster still holds something; `code` is AWS's own for it."""
+
+
+# What of a cluster keeps it from being deleted, in words; "" where nothing does.
+InTheWay = Callable[[Cluster], str]
+_deletion_guards: list[InTheWay] = []
+
+
+def guard_deletion(check: InTheWay) -> None:
+    """For the rooms above, of what they keep in clusters."""
+    _deletion_guards.append(check)
 
 
 # ---- clusters ----------------------------------------------------------------------------------
@@ -133,7 +143,7 @@ def update_cluster_settings(
 
 @operation("ecs:DeleteCluster", resource=cluster_arn_of, writes=True)
 def delete_cluster(caller: Caller, *, cluster: str) -> Cluster:
-    """Delete an empty cluster: no services, tasks or instances. It becomes INACTIVE; its name may be used again."""
+    """Delete an empty cluster: no services, daemons, tasks, instances. It becomes INACTIVE; its name is free again."""
     row = Cluster.objects.select_for_update().get(pk=find_cluster(cluster).pk)
     if row.active_services:
         raise ClusterContains(
@@ -149,6 +159,9 @@ def delete_cluster(caller: Caller, *, cluster: str) -> Cluster:
             "The Cluster cannot be deleted while Container Instances are active or draining.",
             code="ClusterContainsContainerInstancesException",
         )
+    for check in _deletion_guards:
+        if words := check(row):
+            raise ClusterContains(f"The Cluster cannot be deleted while it has {words}.")
     row.status = Cluster.Status.INACTIVE
     row.save(update_fields=["status"])
     live.publish("overview", "clusters")

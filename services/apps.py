@@ -11,6 +11,7 @@ class ServicesConfig(AppConfig):
     def ready(self) -> None:
         from base import outbox
         from clusters import capacity, facts
+        from clusters import operations as clusters
         from services import (  # noqa: F401  (registers the operations)
             definitions,
             log_queries,
@@ -21,6 +22,9 @@ class ServicesConfig(AppConfig):
             task_operations,
         )
         from services.control import loss, standing
+        from services.daemons import operations as daemons
+        from services.daemons import queries as of_daemons  # noqa: F401
+        from services.daemons import task_definitions  # noqa: F401
         from services.execute import operations as execute  # noqa: F401
         from services.provider_use import in_use
         from services.schedules import operations as schedules  # noqa: F401
@@ -28,6 +32,7 @@ class ServicesConfig(AppConfig):
 
         facts.provide_task_groups(task_groups)
         capacity.guard(in_use)
+        clusters.guard_deletion(daemons.of_cluster)
 
         outbox.subscribe("instance.connected", standing.instance_connected)
         outbox.subscribe("instance.lost", loss.instance_lost)

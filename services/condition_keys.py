@@ -7,7 +7,7 @@ call leaves the count as it is).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from access.authorization.request_tags import request_tags
@@ -16,6 +16,7 @@ from access.registry import Params
 from base import here
 from base.errors import OperationError
 from clusters.queries import cluster_name
+from services.daemons.document import validate_daemon
 from services.lookup import cluster_of_service, find_definition, find_revision, find_service, task_arn_of
 from services.models import ExecSession, TaskContainer, TaskDefinition
 from services.taskdef.errors import InvalidDocument
@@ -41,6 +42,29 @@ def of_service(params: Params) -> Context:
         }
 
     return Deferred(find)
+
+
+def of_daemon(params: Params) -> Context:
+    """Of CreateDaemon and UpdateDaemon."""
+    name = params.get("daemon") or params.get("daemon_name") or ""
+
+    def find() -> Context:
+        return {
+            "ecs:cluster": here.cluster_arn(cluster_of_service(name, params["cluster"])),
+            **_exec_allowed(params),
+            **_of_definition(_daemon_definition(params)),
+        }
+
+    return Deferred(find)
+
+
+def _daemon_definition(params: Params) -> TaskDefinition | None:
+    from services.daemons import task_definitions  # it asks this module for its own keys
+
+    try:
+        return task_definitions.find(params["daemon_task_definition"])
+    except OperationError:
+        return None  # the operation itself says so, to whoever may hear it
 
 
 def of_task(params: Params) -> Context:
@@ -90,13 +114,21 @@ def _exec_allowed(params: Params) -> dict[str, str]:
 
 def of_document(params: Params) -> Context:
     """Of RegisterTaskDefinition: from the document itself, which nobody has checked yet."""
-    document = params["document"]
+    return _of_unchecked(params["document"], validate)
+
+
+def of_daemon_document(params: Params) -> Context:
+    """The same of RegisterDaemonTaskDefinition."""
+    return _of_unchecked(params["document"], validate_daemon)
+
+
+def _of_unchecked(document: Any, check: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Context:
     if not isinstance(document, Mapping):
         return {}
 
     def find() -> Context:
         try:
-            normal = validate(document)
+            normal = check(document)
         except InvalidDocument:
             return {}  # the operation itself refuses it
         return {**_of_text(normal), **request_tags({"tags": normal.get("tags")})}

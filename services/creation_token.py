@@ -1,4 +1,4 @@
-"""The clientToken of CreateService: a repeat answers the service that the first call made."""
+"""The clientToken of CreateService and CreateDaemon: a repeat answers what the first call made."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from services.models import Service
 _LONGEST = 36
 
 
-def earlier(cluster: Cluster, token: str | None, digest: str) -> Service | None:
-    """The active service of the cluster that was made with this token, or None. Raises InvalidParameter where it was
-    made by a call that asked for something else.
+def earlier(cluster: Cluster, token: str | None, digest: str, *, daemon: bool = False) -> Service | None:
+    """The active service, or daemon, of the cluster that was made with this token, or None. Raises InvalidParameter
+    where it was made by a call that asked for something else.
 
     Two calls at once: the later one waits at the cluster's row for the commit, and then finds the service.
     """
@@ -20,10 +20,11 @@ def earlier(cluster: Cluster, token: str | None, digest: str) -> Service | None:
     if not token:
         return None
     Cluster.objects.select_for_update().get(pk=cluster.pk)
-    known = Service.objects.filter(cluster=cluster, client_token=token, status=Service.Status.ACTIVE).first()
+    rows = Service.every.filter(cluster=cluster, client_token=token, daemon=daemon)
+    known = rows.filter(status=Service.Status.ACTIVE).first()
     if known is not None and known.request_digest != digest:
         raise InvalidParameter(
-            f"Creation of service was not idempotent: the clientToken made {known.arn}, by a different request.",
+            f"Creation of {known.kind} was not idempotent: the clientToken made {known.arn}, by a different request.",
             fields={"clientToken": "is in use with a different request"},
         )
     return known

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from access.authorization.creation_tags import tagging_need
 from access.registry import Caller, Need, Params, operation
@@ -56,11 +56,16 @@ def _needs_of_document(caller: Caller, params: Params) -> Iterator[Need]:
         return
     try:
         normal = validate(document)
-        yield from special_needs(normal, _family_arn(params))
-        yield from tagging_need("RegisterTaskDefinition", _family_arn(params), normal.get("tags"))
-        yield from pass_role_needs(normal)
     except InvalidDocument:
         return  # the operation itself refuses it, with every problem named
+    yield from needs_to_register("RegisterTaskDefinition", normal, _family_arn(params))
+
+
+def needs_to_register(action: str, normal: Mapping[str, Any], resource: str) -> Iterator[Need]:
+    """What registering a document (normalised) needs beside the permission of the operation itself."""
+    yield from special_needs(normal, resource)
+    yield from tagging_need(action, resource, normal.get("tags"))
+    yield from pass_role_needs(normal)
 
 
 @operation(
@@ -76,42 +81,67 @@ def register_task_definition(caller: Caller, *, document: Mapping[str, Any]) -> 
 
     Raises ClientException naming every field that is wrong or not supported.
     """
+    return register(caller, document, validate)
+
+
+def register(
+    caller: Caller,
+    document: Mapping[str, Any],
+    check: Callable[[Mapping[str, Any]], dict[str, Any]],
+    *,
+    daemon: bool = False,
+) -> TaskDefinition:
+    """The next revision of a family, of a document that `check` answers normalised. Raises ClientException."""
     try:
-        normal = validate(document)
+        normal = check(document)
     except InvalidDocument as error:
         raise _refused(error) from None
     normal.update(checked_roles(normal))
     tags = checked(from_list(normal.pop("tags", None)))
-    family = _with_next_number(normal["family"])
+    family = _with_next_number(normal["family"], daemon)
     need = resources(normal)
+    arn_of = here.daemon_task_definition_arn if daemon else here.task_definition_arn
     row = TaskDefinition(
         family=family,
         revision=family.newest,
-        arn=here.task_definition_arn(family.name, family.newest),
+        arn=arn_of(family.name, family.newest),
         document=normal,
         cpu=need.cpu,
         memory=need.memory,
         tags=tags,
         registered_by=caller.arn,
+        daemon=daemon,
     )
     insert(row)
     audit.note_resource(row.arn)
-    live.publish("task-definitions", f"taskdef:{family.name}")
+    live.publish(*definition_topics(row))
     return row
 
 
-def _with_next_number(name: str) -> Family:
+def definition_topics(row: TaskDefinition) -> tuple[str, ...]:
+    """The pages that show this task definition."""
+    if row.daemon:
+        return "daemon-task-definitions", f"daemon-taskdef:{row.family.name}"
+    return "task-definitions", f"taskdef:{row.family.name}"
+
+
+def _with_next_number(name: str, daemon: bool) -> Family:
     """The family, made where there is none, with the number that its next revision has; locked for the transaction."""
-    if not _COUNT_UP.run(name=name):
-        Family.objects.get_or_create(name=name)
-        _COUNT_UP.run(name=name)
-    family = _FAMILY.first(name=name)
+    which: dict[str, Any] = {"name": name, "daemon": daemon}
+    if not _COUNT_UP.run(**which):
+        Family.every.get_or_create(**which)
+        _COUNT_UP.run(**which)
+    family = _FAMILY.first(**which)
     assert family is not None
     return family
 
 
-_FAMILY = Prepared(lambda: Family.objects.filter(name=Given("name")).order_by())
-_COUNT_UP = PreparedUpdate(lambda: Family.objects.filter(name=Given("name")), newest=F("newest") + 1)
+def _named() -> QuerySet[Family]:
+    return Family.every.filter(name=Given("name"), daemon=Given("daemon")).order_by()
+
+
+_FAMILY = Prepared(_named)
+_COUNT_UP = PreparedUpdate(_named, newest=F("newest") + 1)
 
 
 def _refused(error: InvalidDocument) -> ClientError:
@@ -143,7 +173,7 @@ def deregister_task_definition(caller: Caller, *, task_definition: str) -> TaskD
     row.status = TaskDefinition.Status.INACTIVE
     row.deregistered_at = clock.now()
     row.save(update_fields=["status", "deregistered_at"])
-    live.publish("task-definitions", f"taskdef:{row.family.name}")
+    live.publish(*definition_topics(row))
     return row
 
 
@@ -167,5 +197,5 @@ def delete_task_definition(caller: Caller, *, task_definition: str) -> TaskDefin
         row.status = TaskDefinition.Status.DELETE_IN_PROGRESS
         row.delete_requested_at = clock.now()
         row.save(update_fields=["status", "delete_requested_at"])
-        live.publish("task-definitions", f"taskdef:{row.family.name}")
+        live.publish(*definition_topics(row))
     return row

@@ -99,6 +99,11 @@ _WHOLE = Prepared(
 
 def split_definition(text: str) -> tuple[str, int | None]:
     """("web", 12) from `web:12` or its ARN; (…, None) where no revision is given."""
+    if ":daemon-task-definition/" in text:
+        raise InvalidParameter(
+            f"taskDefinition: {text} is a daemon task definition, which only daemons run.",
+            fields={"taskDefinition": "is a daemon task definition"},
+        )
     plain = text.rsplit("/", 1)[-1] if is_arn(text) else text
     family, colon, revision = plain.partition(":")
     if not colon:
@@ -146,7 +151,7 @@ def definition_arn(text: str) -> str:
 def find_deployment(id_or_arn: str) -> Deployment:
     row = (
         Deployment.objects.select_related("service__cluster", "target__task_definition__family", "rollback")
-        .filter(pk=id_or_arn.rsplit("/", 1)[-1])
+        .filter(pk=id_or_arn.rsplit("/", 1)[-1], service__daemon=False)
         .first()
     )
     if row is None:
@@ -179,7 +184,7 @@ def find_revision_by_arn(id_or_arn: str) -> ServiceRevision:
     """A revision of any service."""
     plain = id_or_arn.rsplit("/", 1)[-1]
     rows = ServiceRevision.objects.select_related("service__cluster", "task_definition__family")
-    row = rows.filter(pk=plain).first()
+    row = rows.filter(pk=plain, service__daemon=False).first()
     if row is None:
         raise not_found("service revision", id_or_arn)
     return row

@@ -6,6 +6,7 @@ Names and states are ECS's own. Nested documents keep their AWS form (camelCase)
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -20,14 +21,28 @@ def _choices(names: type) -> list[tuple[str, str]]:
     return [(str(name), str(name)) for name in names]  # type: ignore[attr-defined]
 
 
+class NotOfDaemons(models.Manager[Any]):
+    """Without what is of daemons, which has operations and lists of its own. `every` is with it."""
+
+    def get_queryset(self) -> models.QuerySet[Any]:
+        return super().get_queryset().filter(daemon=False)
+
+
 class Family(models.Model):
     """A task definition's family. Holds the number of its newest revision, so numbers are never used twice."""
 
-    name = models.CharField(max_length=255, unique=True)
+    name = models.CharField(max_length=255)
     newest = models.PositiveIntegerField(default=0)
+    daemon = models.BooleanField(default=False)  # of daemon task definitions: names apart from the others'
+
+    objects = NotOfDaemons()
+    every = models.Manager["Family"]()
 
     class Meta:
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["name", "daemon"], name="one_family_of_each_kind_per_name")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -53,6 +68,10 @@ class TaskDefinition(models.Model):
     registered_by = models.CharField(max_length=400, blank=True)
     deregistered_at = models.DateTimeField(null=True, blank=True)
     delete_requested_at = models.DateTimeField(null=True, blank=True)
+    daemon = models.BooleanField(default=False)  # a daemon task definition, as its family is of such
+
+    objects = NotOfDaemons()
+    every = models.Manager["TaskDefinition"]()
 
     class Meta:
         ordering = ["family__name", "-revision"]
@@ -69,7 +88,10 @@ class TaskDefinition(models.Model):
 
 
 class Service(models.Model):
-    """What should run. `wake_at` and the lease are how the control loop finds and claims it."""
+    """What should run. `wake_at` and the lease are how the control loop finds and claims it.
+
+    With `daemon` it is one of ECS's daemons (services/daemons), which only `every` shows.
+    """
 
     class Status(models.TextChoices):
         ACTIVE = "ACTIVE"
@@ -81,6 +103,7 @@ class Service(models.Model):
     arn = models.CharField(max_length=500)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     scheduling_strategy = models.CharField(max_length=20, default="REPLICA")
+    daemon = models.BooleanField(default=False)
     desired_count = models.PositiveIntegerField(default=0)
     deployment_configuration = models.JSONField(default=dict)  # AWS form, complete
     health_grace = models.PositiveIntegerField(default=0)  # seconds
@@ -117,18 +140,28 @@ class Service(models.Model):
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
 
+    objects = NotOfDaemons()
+    every = models.Manager["Service"]()
+
     class Meta:
         ordering = ["cluster_id", "name"]
         constraints = [
             # A deleted service's name may be used again; its row stays for its history.
             models.UniqueConstraint(
-                fields=["cluster", "name"], condition=~Q(status="INACTIVE"), name="one_live_service_per_name"
+                fields=["cluster", "name", "daemon"],
+                condition=~Q(status="INACTIVE"),
+                name="one_live_service_per_name",
             )
         ]
         indexes = [models.Index(fields=["cluster", "name"]), models.Index(fields=["arn"])]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def kind(self) -> str:
+        """What it is called in events, in its tasks' group and in what is published of it."""
+        return "daemon" if self.daemon else "service"
 
 
 class ServiceRevision(models.Model):

@@ -91,7 +91,7 @@ def update_task_protection(
     until = clock.now() + timedelta(minutes=minutes) if protection_enabled else None
     # The services first: a plan that would stop one of these tasks is either applied before this, or not at all.
     services = sorted({row.service_id for row in rows if row.service_id is not None})
-    Service.objects.filter(pk__in=services).update(protections=F("protections") + 1)
+    Service.every.filter(pk__in=services).update(protections=F("protections") + 1)
     kept = set(
         Task.objects.select_for_update()
         .filter(pk__in=[row.pk for row in rows], desired_status="RUNNING")
@@ -139,7 +139,10 @@ def _minutes(enabled: object, given: object) -> int:
 
 def _valid(cluster: Cluster, ids: dict[str, str]) -> tuple[list[Task], list[Failure]]:
     """The tasks of services among them, in the order given; for each of the others why it is none."""
-    known = {row.pk: row for row in Task.objects.filter(cluster=cluster, pk__in=ids.values())}
+    known = {
+        row.pk: row
+        for row in Task.objects.filter(cluster=cluster, pk__in=ids.values()).select_related("service")
+    }
     rows: list[Task] = []
     failures: list[Failure] = []
     for given, pk in ids.items():
@@ -147,7 +150,7 @@ def _valid(cluster: Cluster, ids: dict[str, str]) -> tuple[list[Task], list[Fail
         arn = given if is_arn(given) else here.task_arn(cluster.name, pk)
         if row is None:
             failures.append(Failure(arn, MISSING, "The specified task was not found."))
-        elif row.service_id is None:
+        elif row.service is None or row.service.daemon:
             failures.append(Failure(row.arn, _NOT_VALID, _STANDALONE))
         elif row.desired_status != "RUNNING":
             failures.append(Failure(row.arn, _NOT_VALID, _STOPPING))

@@ -11,7 +11,7 @@ def in_use(cluster: Cluster, provider: str) -> str:
     tasks = Task.objects.filter(cluster=cluster, capacity_provider=provider).exclude(status="STOPPED").count()
     if tasks:
         return f"{tasks} tasks"
-    services = Service.objects.filter(cluster=cluster).exclude(status=Service.Status.INACTIVE)
+    services = Service.every.filter(cluster=cluster).exclude(status=Service.Status.INACTIVE)
     for service in services.select_related("deployment__target", "completed_revision"):
         frozen = [
             revision.configuration

@@ -11,6 +11,7 @@ from access.authorization.visibility import visible
 from access.registry import Caller, operation
 from clusters.queries import DEFAULT_CLUSTER, find_cluster
 from services.condition_keys import SERVICE_KEYS, TASK_KEYS
+from services.daemons.lookup import find_daemon
 from services.lookup import (
     definition_arn,
     deployment_arn_of,
@@ -158,6 +159,7 @@ def list_tasks(
     *,
     cluster: str | None = None,
     service: str | None = None,
+    daemon: str | None = None,
     family: str | None = None,
     container_instance: str | None = None,
     started_by: str | None = None,
@@ -171,8 +173,10 @@ def list_tasks(
         rows = rows.filter(cluster=find_cluster(cluster))
     if service is not None:
         rows = rows.filter(service=find_service(service, cluster))
+    if daemon is not None:
+        rows = rows.filter(service=find_daemon(daemon, cluster))
     if family is not None:
-        rows = rows.filter(task_definition__family__name=family)
+        rows = rows.filter(task_definition__family__name=family, task_definition__daemon=False)
     if container_instance is not None:
         rows = rows.filter(instance_id=container_instance.rsplit("/", 1)[-1])
     if started_by is not None:

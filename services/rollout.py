@@ -17,7 +17,7 @@ from services.wakeup import wake_service
 def service_topics(service: Service) -> tuple[str, ...]:
     """The pages that show this service."""
     return (
-        f"service:{service.cluster.name}/{service.name}",
+        f"{service.kind}:{service.cluster.name}/{service.name}",
         f"cluster:{service.cluster.name}",
         "services",
         "overview",
@@ -28,14 +28,15 @@ def new_revision(
     service: Service, definition: TaskDefinition, configuration: dict[str, Any], created_by: str
 ) -> ServiceRevision:
     """Freeze a configuration under the service's next number. Its images are resolved once, by the control loop."""
-    Service.objects.filter(pk=service.pk).update(newest_revision=F("newest_revision") + 1)
+    Service.every.filter(pk=service.pk).update(newest_revision=F("newest_revision") + 1)
     service.refresh_from_db(fields=["newest_revision"])
     revision_id = ids.numeric_id()
+    arn_of = here.daemon_revision_arn if service.daemon else here.service_revision_arn
     return ServiceRevision.objects.create(
         id=revision_id,
         service=service,
         number=service.newest_revision,
-        arn=here.service_revision_arn(service.cluster.name, service.name, revision_id),
+        arn=arn_of(service.cluster.name, service.name, revision_id),
         task_definition=definition,
         configuration=configuration,
         created_by=created_by,
@@ -53,14 +54,15 @@ def begin_deployment(
     """Make `target` what the service is to run. A deployment still in progress ends, superseded."""
     if service.deployment is not None:
         end_deployment(service.deployment, DeploymentStatus.STOPPED, "Superseded by a newer deployment.")
-    Service.objects.filter(pk=service.pk).update(newest_deployment=F("newest_deployment") + 1)
+    Service.every.filter(pk=service.pk).update(newest_deployment=F("newest_deployment") + 1)
     service.refresh_from_db(fields=["newest_deployment"])
     deployment_id = ids.deployment_id()
+    arn_of = here.daemon_deployment_arn if service.daemon else here.service_deployment_arn
     deployment = Deployment.objects.create(
         id=deployment_id,
         service=service,
         number=service.newest_deployment,
-        arn=here.service_deployment_arn(service.cluster.name, service.name, deployment_id),
+        arn=arn_of(service.cluster.name, service.name, deployment_id),
         target=target,
         source=service.completed_revision,
         is_rollback=is_rollback,
@@ -75,7 +77,7 @@ def begin_deployment(
     kind = "rollback" if is_rollback else "deployment"
     announce(
         service,
-        f"(service {service.name}) (deployment {deployment.id}) {kind} to {target.task_definition} started.",
+        f"({service.kind} {service.name}) (deployment {deployment.id}) {kind} to {target.task_definition} started.",
     )
     touch(service)
     return deployment

@@ -22,8 +22,10 @@ _KINDS: dict[str, models.QuerySet] = {
     "container-instance": ContainerInstance.objects.exclude(status="INACTIVE"),
     "capacity-provider": CapacityProvider.objects.filter(status="ACTIVE"),
     "service": Service.objects.exclude(status="INACTIVE"),
+    "daemon": Service.every.filter(daemon=True).exclude(status="INACTIVE"),
     "task": Task.objects.all(),
     "task-definition": TaskDefinition.objects.all(),
+    "daemon-task-definition": TaskDefinition.every.filter(daemon=True),
 }
 
 
@@ -60,7 +62,7 @@ def _owners(params: Params) -> list[str]:
 
 
 def _save(row: models.Model, before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
-    type(row)._default_manager.filter(pk=row.pk).update(tags=after)
+    type(row)._base_manager.filter(pk=row.pk).update(tags=after)
     audit.note_change("tags", before, after)
     live.publish("clusters", "services", "task-definitions", "instances")
     return after
@@ -68,7 +70,7 @@ def _save(row: models.Model, before: dict[str, str], after: dict[str, str]) -> d
 
 @operation("ecs:TagResource", resource=_arn_of, owners=_owners, writes=True)
 def tag_resource(caller: Caller, *, resource_arn: str, tags: Mapping[str, str]) -> dict[str, str]:
-    """Add or overwrite tags of a cluster, instance, service, task or task definition; answers all of its tags."""
+    """Add or overwrite tags of a cluster, instance, service, daemon, task or task definition; answers all its tags."""
     row = _find(resource_arn)
     before: dict[str, str] = dict(row.tags)  # type: ignore[attr-defined]
     return _save(row, before, checked(before | dict(tags)))

@@ -96,8 +96,9 @@ def wish(
     configuration.network_configuration(cluster, definition, network_configuration)
     if group is not None and (not isinstance(group, str) or not 1 <= len(group) <= 255):
         raise invalid("group", "1 to 255 characters")
-    if group is not None and group.startswith("service:"):
-        raise invalid("group", "service: is for the tasks of services")
+    for kind in ("service", "daemon"):
+        if group is not None and group.startswith(f"{kind}:"):
+            raise invalid("group", f"{kind}: is for the tasks of {kind}s")
     if propagate_tags not in (None, "NONE", "TASK_DEFINITION"):
         raise invalid("propagateTags", "TASK_DEFINITION or NONE: the tasks are of no service")
     own = checked(tags)

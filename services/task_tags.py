@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from base.errors import invalid
 from services.models import Service, TaskDefinition
 
@@ -19,6 +22,12 @@ def of_service(service: Service, definition: TaskDefinition) -> dict[str, str]:
     own = managed(service.cluster.name, service.name) if service.enable_ecs_managed_tags else {}
     inherited = {"NONE": {}, "SERVICE": service.tags, "TASK_DEFINITION": definition.tags}
     return {**own, **inherited[service.propagate_tags]}
+
+
+def of_daemon(daemon: Service, frozen: Mapping[str, Any]) -> dict[str, str]:
+    """Of the tasks that are started from a daemon's revision. `frozen`: its configuration."""
+    own = managed(daemon.cluster.name) if frozen["enableECSManagedTags"] else {}
+    return {**own, **(daemon.tags if frozen["propagateTags"] == "DAEMON" else {})}
 
 
 def checked_source(given: object) -> str:

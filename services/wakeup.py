@@ -32,12 +32,19 @@ def wake_service(service_id: int, *, delay: float = 0.0) -> None:
 
 
 _NOW = Given("now", DateTimeField())
-_WAKE = PreparedUpdate(lambda: Service.objects.filter(_not_due(_NOW), pk=Given("pk")), wake_at=_NOW)
+_WAKE = PreparedUpdate(lambda: Service.every.filter(_not_due(_NOW), pk=Given("pk")), wake_at=_NOW)
 
 
 def wake_services(service_ids: Iterable[int]) -> None:
     for service_id in sorted(set(service_ids)):
         wake_service(service_id)
+
+
+def wake_others(daemon: Service) -> None:
+    """The services of a daemon's cluster: its task came or went somewhere, so that the instance may take theirs, or has
+    to give them up (`control.closing`)."""
+    rows = Service.objects.filter(cluster=daemon.cluster_id).exclude(status=Service.Status.INACTIVE)
+    wake_services(rows.values_list("pk", flat=True))
 
 
 def wake_task(task_id: str) -> None:

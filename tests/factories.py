@@ -14,9 +14,12 @@ from typing import Any
 from access.registry import system_caller
 from base import clock, here, ids
 from clusters.capabilities import capabilities
+from clusters.capacity import create_capacity_provider
 from clusters.engine.fake import FakeEngine
 from clusters.engine.fake_host import FakeHost
 from clusters.models import Cluster, ContainerInstance, Network
+from services.daemons.operations import create_daemon
+from services.daemons.task_definitions import register_daemon_task_definition
 from services.execute.sessions import digest, told
 from services.models import (
     Deployment,
@@ -116,6 +119,30 @@ def definition(family: str = "web", *, revision: int = 0, by: str = AMINA, **cha
         cpu=need.cpu,
         memory=need.memory,
         registered_by=by,
+    )
+
+
+def daemon_definition(family: str = "agent", **changes: Any) -> TaskDefinition:
+    """The next revision of a family of daemon task definitions."""
+    container = {"name": family, "image": f"{family}:1", "cpu": 64, "memory": 64, **changes}
+    return register_daemon_task_definition(
+        system_caller("test"), document={"family": family, "containerDefinitions": [container]}
+    )
+
+
+def daemon(owner: Cluster, name: str = "agent", provider: str = "nodes") -> Service:
+    """A daemon whose first deployment is about to begin, of a capacity provider of its own."""
+    create_capacity_provider(
+        system_caller("test"), name=provider, auto_scaling_group_provider={"autoScalingGroupArn": provider}
+    )
+    owner.capacity_providers = [*owner.capacity_providers, provider]
+    owner.save(update_fields=["capacity_providers"])
+    return create_daemon(
+        system_caller("test"),
+        daemon_name=name,
+        daemon_task_definition=daemon_definition().arn,
+        capacity_providers=[provider],
+        cluster=owner.name,
     )
 
 

@@ -50,6 +50,8 @@ _DEPLOY: dict[str, Any] = {
     "Effect": "Allow",
     "Action": [
         "ecs:RegisterTaskDefinition",
+        "ecs:RegisterDaemonTaskDefinition",
+        "ecs:UpdateDaemon",
         "ecs:CreateService",
         "ecs:StopServiceDeployment",
         "ecs:ContinueServiceDeployment",

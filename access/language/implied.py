@@ -14,18 +14,23 @@ IN_CLUSTER = (
     "container-instance",
     "service-deployment",
     "service-revision",
+    "daemon",
+    "daemon-deployment",
+    "daemon-revision",
 )
 """Kinds of ECS resources whose ARN names their cluster: KIND/CLUSTER/NAME."""
 IN_SERVICE = ("service-deployment", "service-revision", "task-set")
 """Those that name their service as well: KIND/CLUSTER/SERVICE/NAME."""
+IN_DAEMON = ("daemon-deployment", "daemon-revision")
+"""The same of a daemon."""
 
 
 def implied(resource: str, owners: Sequence[str] = ()) -> Context:
     """ecs:cluster and ecs:service of a resource, from its ARN, or else from those of what it belongs to.
 
-    A cluster is its own ecs:cluster, a service its own ecs:service. A task definition is in no cluster.
+    A cluster is its own ecs:cluster, a service its own ecs:service. A (daemon) task definition is in no cluster.
     """
-    if ":task-definition/" in resource:
+    if ":task-definition/" in resource or ":daemon-task-definition/" in resource:
         return {}
     found: dict[str, str] = {}
     for arn in (resource, *owners):

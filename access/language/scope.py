@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from access.language.implied import IN_CLUSTER, IN_SERVICE
+from access.language.implied import IN_CLUSTER, IN_DAEMON, IN_SERVICE
 from access.language.matching import Context, Matcher, compile_patterns
 from access.policy import is_read
 
@@ -39,7 +39,7 @@ class GroupScope:
 
     def _cluster_inside(self, resource: str, context: Callable[[], Context]) -> bool:
         """A task definition belongs to no cluster: running it in one needs that cluster in the scope as well."""
-        if _kind(resource) != "task-definition":
+        if _kind(resource) not in ("task-definition", "daemon-task-definition"):
             return True
         cluster = context().get("ecs:cluster")
         return not isinstance(cluster, str) or self._inside(cluster)
@@ -70,6 +70,8 @@ def widen(pattern: str) -> list[str]:
         return [pattern, *(f"{head}{inner}/{rest}/*" for inner in IN_CLUSTER)]
     if kind == "service" and rest:
         return [pattern, *(f"{head}{inner}/{rest}/*" for inner in IN_SERVICE)]
+    if kind == "daemon" and rest:
+        return [pattern, *(f"{head}{inner}/{rest}/*" for inner in IN_DAEMON)]
     return [pattern]
 
 

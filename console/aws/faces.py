@@ -9,6 +9,8 @@ from console.aws.ecs import (  # noqa: F401
     attributes,
     capacity,
     clusters,
+    daemon_definitions,
+    daemons,
     definitions,
     deployments,
     execute,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from services.daemons import document as daemons
 from services.overrides import OVERRIDES
 from services.schedules.targets import TARGET
 from services.taskdef.fields import DOCUMENT
@@ -14,6 +15,7 @@ from services.taskdef.sizes import CpuSize, MemorySize
 Schema = dict[str, Any]
 
 TASK_DEFINITION = "TaskDefinitionDocument"
+DAEMON_TASK_DEFINITION = "DaemonTaskDefinitionDocument"
 
 
 def _object(properties: dict[str, Schema], *required: str) -> Schema:
@@ -48,6 +50,12 @@ _DOCUMENTS: dict[str, Schema] = {
         "strategy": {"type": "string", "enum": ["ROLLING"]},
         "minimumHealthyPercent": _percent(100),
         "maximumPercent": _percent(200),
+        "drainPercent": {
+            "type": "number", "minimum": 0, "maximum": 100, "default": 25.0, "description": "Of daemons only.",
+        },
+        "bakeTimeInMinutes": {
+            "type": "integer", "minimum": 0, "maximum": 1440, "default": 0, "description": "Of daemons only.",
+        },
         "deploymentCircuitBreaker": _object({
             "enable": {"type": "boolean", "default": False},
             "rollback": {"type": "boolean", "default": False},
@@ -150,9 +158,20 @@ def schema_of(name: str) -> Schema:
 
 @lru_cache(maxsize=1)
 def task_definition() -> Schema:
-    """The schema of RegisterTaskDefinition's document, made from the tables that check it. Tags may also be an
-    object of key to value."""
-    found = _of(DOCUMENT)
+    """The schema of RegisterTaskDefinition's document."""
+    return _whole(DOCUMENT)
+
+
+@lru_cache(maxsize=1)
+def daemon_task_definition() -> Schema:
+    """The schema of RegisterDaemonTaskDefinition's document."""
+    return _whole(daemons.DOCUMENT)
+
+
+def _whole(table: Struct) -> Schema:
+    """Of a document that is a whole body, made from the table that checks it. Tags may also be an object of key to
+    value."""
+    found = _of(table)
     found["properties"]["tags"] = {
         "oneOf": [found["properties"]["tags"], {"type": "object", "additionalProperties": {"type": "string"}}]
     }

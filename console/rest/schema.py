@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from console.rest.actions import Action
     from console.rest.views import EndpointView
 
-_BODIES = {documents.TASK_DEFINITION: documents.task_definition}
+_BODIES = {
+    documents.TASK_DEFINITION: documents.task_definition,
+    documents.DAEMON_TASK_DEFINITION: documents.daemon_task_definition,
+}
 _REFUSALS = {
     "400": "The request is wrong; `fields` says where.",
     "401": "No token, or one that is not good.",

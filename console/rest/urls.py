@@ -9,6 +9,7 @@ from console.rest.resources import (
     access,
     audit,
     clusters,
+    daemons,
     identities,
     schedules,
     services,
@@ -22,6 +23,7 @@ from console.rest.views import Nothing, view_of
 ENDPOINTS = [
     *clusters.ENDPOINTS,
     *services.ENDPOINTS,
+    *daemons.ENDPOINTS,
     *tasks.ENDPOINTS,
     *schedules.ENDPOINTS,
     *signin.ENDPOINTS,

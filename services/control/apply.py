@@ -20,7 +20,7 @@ from services.rollout import end_deployment, service_topics
 from services.scheduler import model
 from services.scheduler.model import DeploymentStatus, Status
 from services.taskdef.resources import resources, shared_out
-from services.wakeup import wake_tasks
+from services.wakeup import wake_others, wake_tasks
 
 _FINISHED = {
     DeploymentStatus.SUCCESSFUL,
@@ -39,7 +39,7 @@ def apply(service: Service, plan: model.Plan, owner: str) -> datetime | None:
     retry: datetime | None = None
     with transaction.atomic():
         current = (
-            Service.objects.select_for_update(of=("self",))
+            Service.every.select_for_update(of=("self",))
             .select_related("deployment", "cluster")
             .get(pk=service.pk)
         )
@@ -57,6 +57,8 @@ def apply(service: Service, plan: model.Plan, owner: str) -> datetime | None:
         _set_state(current, plan)
         if plan.actions or current.waiting != plan.waiting:
             live.publish(*service_topics(current))
+        if current.daemon and plan.actions:
+            wake_others(current)
     return min(retry, plan.wake_at) if retry and plan.wake_at else retry or plan.wake_at
 
 
@@ -112,7 +114,7 @@ def _start(service: Service, plan: model.Plan) -> tuple[list[Task], bool]:
         started += tasks
     if started:
         Cluster.objects.filter(pk=service.cluster_id).update(pending_tasks=F("pending_tasks") + len(started))
-        Service.objects.filter(pk=service.pk).update(pending_count=F("pending_count") + len(started))
+        Service.every.filter(pk=service.pk).update(pending_count=F("pending_count") + len(started))
         wake_tasks(task.pk for task in started)
         live.publish("tasks", *(f"instance:{instance}" for instance in by_instance))
     return started, refused
@@ -146,14 +148,18 @@ def _new_task(service: Service, revision: ServiceRevision, action: model.StartTa
         service=service,
         revision=revision,
         deployment_id=action.deployment,
-        group=f"service:{service.name}",
+        group=f"{service.kind}:{service.name}",
         started_by=f"ecs-svc/{deployment or revision.pk}",
         launch_type=launch_type_of(configuration),
         capacity_provider=action.provider,
-        enable_execute_command=service.enable_execute_command,
         cpu=definition.cpu,
         memory=definition.memory,
-        tags=task_tags.of_service(service, definition),
+        tags=task_tags.of_daemon(service, configuration)
+        if service.daemon
+        else task_tags.of_service(service, definition),
+        enable_execute_command=(
+            configuration["enableExecuteCommand"] if service.daemon else service.enable_execute_command
+        ),
     )
 
 
@@ -183,7 +189,7 @@ def _set_deployment(service: Service, action: model.SetDeployment) -> None:
             _complete(service, action.revision)
             service.completed_revision_id = action.revision
         service.deployment = None
-        Service.objects.filter(pk=service.pk).update(
+        Service.every.filter(pk=service.pk).update(
             deployment=None, completed_revision_id=service.completed_revision_id
         )
         return
@@ -213,7 +219,9 @@ def _announce(service: Service, plan: model.Plan, started: Sequence[Task]) -> No
     if started:
         names = " ".join(f"(task {task.pk})" for task in started[:10])
         more = f" and {len(started) - 10} more" if len(started) > 10 else ""
-        messages.insert(0, f"(service {service.name}) has started {len(started)} tasks: {names}{more}.")
+        messages.insert(
+            0, f"({service.kind} {service.name}) has started {len(started)} tasks: {names}{more}."
+        )
     events.announce(service, *messages)
 
 
@@ -229,9 +237,13 @@ def _set_state(service: Service, plan: model.Plan) -> None:
         if isinstance(action, model.FinishService):
             fields["status"] = Service.Status.INACTIVE
             fields["deleted_at"] = clock.now()
-            Cluster.objects.filter(pk=service.cluster_id).update(active_services=F("active_services") - 1)
+            if service.daemon:
+                for row in service.deployments.filter(finished_at=None):
+                    end_deployment(row, DeploymentStatus.SUCCESSFUL, "The daemon was deleted.")
+            else:
+                Cluster.objects.filter(pk=service.cluster_id).update(active_services=F("active_services") - 1)
     if fields:
-        Service.objects.filter(pk=service.pk).update(**fields)
+        Service.every.filter(pk=service.pk).update(**fields)
     if service.deployment_id is not None:
         failed = Task.objects.filter(
             deployment_id=service.deployment_id, failed=True, status=Status.STOPPED

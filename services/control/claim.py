@@ -35,7 +35,7 @@ def worker() -> str:
 def inherit(tables: Iterable[type[models.Model]]) -> int:
     """For a worker that starts: whatever a predecessor of its name still held is due at once. Answers how much."""
     return sum(
-        table._default_manager.filter(lease_owner__startswith=f"{worker()}-").update(
+        table._base_manager.filter(lease_owner__startswith=f"{worker()}-").update(
             lease_owner="", lease_until=None, wake_at=clock.now()
         )
         for table in tables
@@ -46,7 +46,7 @@ def claim(model: type[models.Model], key: object, seconds: float = LEASE) -> str
     """The owner's token, or None where another holds the lease."""
     now = clock.now()
     owner = f"{worker()}-{uuid.uuid4().hex}"
-    taken = model._default_manager.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk=key).update(
+    taken = model._base_manager.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk=key).update(
         lease_owner=owner, lease_until=now + timedelta(seconds=seconds), wake_at=None
     )
     return owner if taken else None
@@ -55,26 +55,26 @@ def claim(model: type[models.Model], key: object, seconds: float = LEASE) -> str
 def renew(model: type[models.Model], key: object, owner: str, seconds: float = LEASE) -> bool:
     """Keep the lease; False where it was lost: then nothing more may be done under it."""
     until = clock.now() + timedelta(seconds=seconds)
-    return bool(model._default_manager.filter(pk=key, lease_owner=owner).update(lease_until=until))
+    return bool(model._base_manager.filter(pk=key, lease_owner=owner).update(lease_until=until))
 
 
 def release(model: type[models.Model], key: object, owner: str, wake_at: datetime | None = None) -> bool:
     """Give the claim back, to be woken at `wake_at` at the latest. False: it was woken meanwhile and the claim is
     kept for another round (or it was lost: `again` tells)."""
-    rows = model._default_manager.filter(pk=key, lease_owner=owner)
+    rows = model._base_manager.filter(pk=key, lease_owner=owner)
     return bool(rows.filter(wake_at=None).update(lease_owner="", lease_until=None, wake_at=wake_at))
 
 
 def again(model: type[models.Model], key: object, owner: str, seconds: float = LEASE) -> bool:
     """Take the wake-up that kept us from releasing. False where the lease was lost."""
     until = clock.now() + timedelta(seconds=seconds)
-    rows = model._default_manager.filter(pk=key, lease_owner=owner)
+    rows = model._base_manager.filter(pk=key, lease_owner=owner)
     return bool(rows.update(wake_at=None, lease_until=until))
 
 
 def drop(model: type[models.Model], key: object, owner: str) -> None:
     """Give the claim back after a crash of ours: due at once, for the sweep to find."""
-    model._default_manager.filter(pk=key, lease_owner=owner).update(
+    model._base_manager.filter(pk=key, lease_owner=owner).update(
         lease_owner="", lease_until=None, wake_at=clock.now() + timedelta(seconds=2)
     )
 

@@ -257,7 +257,7 @@ def _naming(names: set[str]) -> tuple[dict[str, str], dict[str, datetime]]:
     """(volume -> an ACTIVE definition that names it, volume -> when the last that did was deregistered)."""
     naming: dict[str, str] = {}
     since: dict[str, datetime] = {}
-    definitions = TaskDefinition.objects.select_related("family").filter(document__has_key="volumes")
+    definitions = TaskDefinition.every.select_related("family").filter(document__has_key="volumes")
     for definition in definitions.iterator():
         for volume in definition.document.get("volumes") or ():
             name = volume["name"]

@@ -77,11 +77,11 @@ def _named(instance: ContainerInstance) -> str:
 
 def _tell(instance: ContainerInstance, given_up: Mapping[int, list[Task]]) -> None:
     since = f" since {instance.disconnected_at:%Y-%m-%d %H:%M:%S} UTC" if instance.disconnected_at else ""
-    for service in Service.objects.filter(pk__in=given_up):
+    for service in Service.every.filter(pk__in=given_up):
         tasks = given_up[service.pk]
         count = f"{len(tasks)} tasks" if len(tasks) > 1 else "1 task"
         events.announce(
             service,
-            f"(service {service.name}) is replacing {count}: container instance {_named(instance)} is lost. "
+            f"({service.kind} {service.name}) is replacing {count}: container instance {_named(instance)} is lost. "
             f"It has not answered{since}.",
         )

@@ -59,7 +59,7 @@ def _deployments(cluster_id: int) -> Iterator[tuple[Mapping[str, Any], str]]:
 def _revisions(cluster_id: int) -> Iterator[tuple[Mapping[str, Any], str]]:
     """Everything that completed once, of every service that is not deleted: a rollback may go to any of them."""
     kept = ~Q(completed_at=None) | Q(
-        pk__in=Service.objects.filter(cluster=cluster_id).values("completed_revision")
+        pk__in=Service.every.filter(cluster=cluster_id).values("completed_revision")
     )
     rows = ServiceRevision.objects.filter(kept, service__cluster=cluster_id)
     rows = rows.exclude(service__status=Service.Status.INACTIVE)

@@ -157,7 +157,7 @@ def _resolve(deployment_id: str, owner: str) -> None:
         if clock.now() - told < timedelta(seconds=2):
             return
         told = clock.now()
-        Service.objects.filter(pk=service.pk).update(waiting=f"Pulling {reference}: {supply.words(step)}.")
+        Service.every.filter(pk=service.pk).update(waiting=f"Pulling {reference}: {supply.words(step)}.")
         live.publish(*service_topics(service))
 
     def order(container: str) -> supply.Order:

@@ -49,12 +49,12 @@ def apply() -> dict[str, int]:
 
 def _deleted_definitions() -> int:
     """Task definitions that somebody deleted, once nothing needs them."""
-    rows = TaskDefinition.objects.filter(status=TaskDefinition.Status.DELETE_IN_PROGRESS).exclude(
+    rows = TaskDefinition.every.filter(status=TaskDefinition.Status.DELETE_IN_PROGRESS).exclude(
         Exists(Task.objects.filter(task_definition=OuterRef("pk")))
         | Exists(ServiceRevision.objects.filter(task_definition=OuterRef("pk")))
     )
     found = list(rows.values_list("pk", flat=True)[:_BATCH])
-    return TaskDefinition.objects.filter(pk__in=found).delete()[1].get("services.TaskDefinition", 0)
+    return TaskDefinition.every.filter(pk__in=found).delete()[1].get("services.TaskDefinition", 0)
 
 
 def _stopped_tasks(before: object) -> int:
@@ -77,7 +77,7 @@ def _logs(before: object) -> int:
 def _deployments(before: object) -> int:
     """Finished ones beyond the newest ten of their service, with revisions nothing refers to any more."""
     removed = 0
-    for service in Service.objects.filter(deployments__finished_at__lt=before).distinct()[:_BATCH]:
+    for service in Service.every.filter(deployments__finished_at__lt=before).distinct()[:_BATCH]:
         newest = list(service.deployments.order_by("-number").values_list("pk", flat=True)[:10])
         old = service.deployments.filter(finished_at__lt=before).exclude(pk__in=newest)
         old = old.exclude(Exists(Task.objects.filter(deployment=OuterRef("pk"))))
@@ -89,7 +89,7 @@ def _revisions(before: object) -> int:
     used_by_deployment = Deployment.objects.filter(target=OuterRef("pk"))
     used_as_rollback = Deployment.objects.filter(rollback=OuterRef("pk"))
     used_as_source = Deployment.objects.filter(source=OuterRef("pk"))
-    current = Service.objects.filter(completed_revision=OuterRef("pk"))
+    current = Service.every.filter(completed_revision=OuterRef("pk"))
     running = Task.objects.filter(revision=OuterRef("pk"))
     rows = ServiceRevision.objects.filter(created_at__lt=before).exclude(
         Exists(used_by_deployment)
@@ -103,15 +103,15 @@ def _revisions(before: object) -> int:
 
 def _services(before: object) -> int:
     """Services deleted long ago, with their history."""
-    rows = Service.objects.filter(status=Service.Status.INACTIVE, deleted_at__lt=before).exclude(
+    rows = Service.every.filter(status=Service.Status.INACTIVE, deleted_at__lt=before).exclude(
         Exists(Task.objects.filter(service=OuterRef("pk")))
     )
     removed = 0
     for service in rows[:_BATCH]:
         ServiceEvent.objects.filter(service=service).delete()
-        Service.objects.filter(pk=service.pk).update(completed_revision=None, deployment=None)
+        Service.every.filter(pk=service.pk).update(completed_revision=None, deployment=None)
         Deployment.objects.filter(service=service).delete()
         service.revisions.all().delete()
-        Service.objects.filter(pk=service.pk).delete()
+        Service.every.filter(pk=service.pk).delete()
         removed += 1
     return removed

@@ -17,6 +17,7 @@ from clusters.cql import Query, QueryError, compile_query, nothing
 from clusters.models import CapacityProvider, ContainerInstance, HeldGpu, HostPort, Network, ec2_instance_id
 from clusters.strategies import BUILT_IN
 from services import events
+from services.control.closing import Closed, closed_instances, with_closed
 from services.control.observe import checks_health
 from services.models import Deployment, Service, ServiceRevision, Task
 from services.scheduler import model
@@ -48,7 +49,7 @@ def timing() -> model.Timing:
 
 
 def load(service_id: int) -> Service:
-    return Service.objects.select_related(
+    return Service.every.select_related(
         "cluster",
         "deployment__target__task_definition__family",
         "deployment__rollback__task_definition__family",
@@ -69,7 +70,7 @@ def snapshot(service: Service) -> model.Snapshot:
     revisions = _revisions(service, tasks)
     queries = [query for row in revisions.values() for query in row.constraints]
     last_healthy, last_started = _newest_times(service, deployment, effective)
-    fleet = instances(service.cluster_id, queries)
+    fleet = instances(service.cluster_id, queries, closed={} if service.daemon else None)
     if service.scheduling_strategy == "DAEMON":
         fleet = _with_others(fleet)
     return model.Snapshot(
@@ -94,6 +95,9 @@ def snapshot(service: Service) -> model.Snapshot:
         rebalance=service.availability_zone_rebalancing == "ENABLED",
         seed=service.pk,
         strategy="DAEMON" if service.scheduling_strategy == "DAEMON" else "REPLICA",
+        kind="daemon" if service.daemon else "service",
+        drain_percent=configuration.get("drainPercent"),
+        bake=60.0 * configuration.get("bakeTimeInMinutes", 0),
     )
 
 
@@ -300,10 +304,15 @@ def _newest_times(
     return of_revision.filter(deployment=deployment).aggregate(newest=Max("healthy_at"))["newest"], started
 
 
-def instances(cluster_id: int, queries: Iterable[model.Query] = ()) -> tuple[model.Instance, ...]:
+def instances(
+    cluster_id: int,
+    queries: Iterable[model.Query] = (),
+    *,
+    closed: Mapping[str, Closed] | None = None,
+) -> tuple[model.Instance, ...]:
     """The registered instances of a cluster with what is reserved on each. `queries`: those that will be asked of
     them. A further query, one for all instances, is made only where one asks for task groups, and where an instance
-    has GPUs."""
+    has GPUs. `closed`: those closed to the tasks to be placed; None: as the critical daemons of the cluster say."""
     rows = list(
         ContainerInstance.objects.filter(cluster_id=cluster_id)
         .exclude(status="INACTIVE")
@@ -316,7 +325,8 @@ def instances(cluster_id: int, queries: Iterable[model.Query] = ()) -> tuple[mod
         ports[instance_id].add((port, protocol))
     groups = task_groups(cluster_id) if any(query.asks_groups for query in queries) else {}
     gpus = _held_gpus(cluster_id) if any(row[_GPUS] for row in rows) else {}
-    return tuple(_instance(row, ports, gpus, groups) for row in rows)
+    found = tuple(_instance(row, ports, gpus, groups) for row in rows)
+    return with_closed(found, closed_instances(cluster_id, found) if closed is None else closed)
 
 
 def _held_gpus(cluster_id: int) -> dict[str, set[str]]:

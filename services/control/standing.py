@@ -131,7 +131,7 @@ def instance_changed(fact: Mapping[str, Any]) -> None:
     """Room came or went: whatever waits for room, or has to leave, is planned anew."""
     instance = ContainerInstance.objects.filter(pk=fact["instance"]).first()
     if instance is not None:
-        services = Service.objects.filter(cluster=instance.cluster_id).exclude(status=Service.Status.INACTIVE)
+        services = Service.every.filter(cluster=instance.cluster_id).exclude(status=Service.Status.INACTIVE)
         wake_services(services.values_list("pk", flat=True))
 
 

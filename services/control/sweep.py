@@ -41,7 +41,7 @@ def sweep(patience: timedelta = _PATIENCE) -> int:
     due = Q(wake_at__lte=now - patience) | Q(wake_at=None, lease_until__lt=now)
     free = Q(lease_until=None) | Q(lease_until__lt=now)
     services = list(
-        Service.objects.exclude(status=Service.Status.INACTIVE)
+        Service.every.exclude(status=Service.Status.INACTIVE)
         .filter(due, free)
         .values_list("pk", flat=True)[:_MOST]
     )

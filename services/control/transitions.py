@@ -13,7 +13,7 @@ from clusters.models import Cluster, instance_topics
 from services.models import Service, Task
 from services.rollout import service_topics
 from services.scheduler.model import Status
-from services.wakeup import wake_service
+from services.wakeup import wake_others, wake_service
 
 _BEFORE_RUNNING = {Status.PROVISIONING, Status.PENDING, Status.ACTIVATING}
 
@@ -54,6 +54,8 @@ def advance(task: Task, to: Status, **fields: Any) -> bool:
             _count(task, pending, running)
         if task.service_id is not None and to in (Status.RUNNING, Status.DEPROVISIONING, Status.STOPPED):
             wake_service(task.service_id)
+            if task.service is not None and task.service.daemon:
+                wake_others(task.service)
         if to is Status.STOPPED and task.instance_id is not None:
             reservation.release(task.instance_id, cpu=task.cpu, memory=task.memory, holder=task.arn)
         live.publish(*topics(task))
@@ -83,12 +85,12 @@ def lock_service(task: Task) -> None:
     """Rows are always locked in one order, service, tasks, instance, cluster, so that no two transactions wait for
     each other. (SQLite has one writer at a time and nothing to order.)"""
     if task.service_id is not None and connection.features.has_select_for_update:
-        Service.objects.select_for_update().filter(pk=task.service_id).values_list("pk").first()
+        Service.every.select_for_update().filter(pk=task.service_id).values_list("pk").first()
 
 
 def _count(task: Task, pending: int, running: int) -> None:
     if task.service_id is not None:
-        Service.objects.filter(pk=task.service_id).update(
+        Service.every.filter(pk=task.service_id).update(
             pending_count=F("pending_count") + pending, running_count=F("running_count") + running
         )
     if task.instance_id is not None:

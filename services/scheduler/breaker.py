@@ -58,15 +58,16 @@ def counted(snapshot: Snapshot, deployment: Deployment, census: Census, now: dat
     rolling_back = deployment.status is DeploymentStatus.ROLLBACK_IN_PROGRESS
     since = [deployment.created_at, deployment.rollback_started_at if rolling_back else None]
     if snapshot.breaker.reset_on_healthy:
-        since.append(_last_healthy(snapshot, deployment, census, now))
+        since.append(last_healthy(snapshot, deployment, census, now))
     after = max((at for at in since if at is not None), default=None)
     own = [f for f in snapshot.failures if f.deployment in (None, deployment.id)]
     return tuple(f for f in own if after is None or f.stopped_at > after)
 
 
-def _last_healthy(
+def last_healthy(
     snapshot: Snapshot, deployment: Deployment, census: Census, now: datetime
 ) -> datetime | None:
+    """When a task of the deployment last became healthy: now, where this plan finds one so."""
     new = set(census.newly_healthy)
     if any(task.id in new and task.deployment == deployment.id for task in census.active):
         return now

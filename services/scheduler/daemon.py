@@ -24,8 +24,19 @@ from datetime import datetime
 from services.scheduler import wording
 from services.scheduler.census import Census, Limits
 from services.scheduler.crew import Budget, Crew
-from services.scheduler.filters import FILTERS, LASTING, Request, Slot, refusal
-from services.scheduler.model import Instance, Revision, Snapshot, StartTask, Status, StopCode, StopTask, Task
+from services.scheduler.filters import FILTERS, SUITABLE, Request, Slot, refusal
+from services.scheduler.model import (
+    AUTO_SCALING_GROUP,
+    Instance,
+    Provider,
+    Revision,
+    Snapshot,
+    StartTask,
+    Status,
+    StopCode,
+    StopTask,
+    Task,
+)
 from services.scheduler.rolling import Outcome
 from services.scheduler.rollout import Goal, wanted_revision
 from services.scheduler.throttle import throttle
@@ -51,8 +62,10 @@ def served(snapshot: Snapshot) -> frozenset[str]:
 
 
 def _serves(snapshot: Snapshot, instance: Instance, revision: Revision, own: list[Task]) -> bool:
+    if revision.providers and provider_of(revision, instance) is None:
+        return False
     slot = Slot.of(instance, 0, 0, snapshot.group)
-    if any(check(slot, _request(revision, snapshot)) for check in LASTING):
+    if any(check(slot, _request(revision, snapshot)) for check in SUITABLE):
         return False
     if instance.status == "ACTIVE":
         return instance.connected or bool(own)
@@ -60,6 +73,12 @@ def _serves(snapshot: Snapshot, instance: Instance, revision: Revision, own: lis
     standing = [task for task in own if _stands(task)]
     current = snapshot.deployment is None or any(task.revision == revision.id for task in standing)
     return instance.others > 0 and bool(standing) and current
+
+
+def provider_of(revision: Revision, instance: Instance) -> Provider | None:
+    """The capacity provider that the instance is of, among those of the revision."""
+    group = instance.attributes.get(AUTO_SCALING_GROUP)
+    return next((one for one in revision.providers if one.group == group), None)
 
 
 def _stands(task: Task) -> bool:
@@ -71,12 +90,21 @@ def _request(revision: Revision, snapshot: Snapshot) -> Request:
     return replace(Request.of(revision, snapshot.group), distinct_instance=False)
 
 
+def _limits(snapshot: Snapshot) -> Limits:
+    """Of a daemon, drainPercent of its instances may be without it, and always one: 25 of 10 are two, 25 of 3 one."""
+    limits = Limits.of(snapshot)
+    if snapshot.drain_percent is None:
+        return limits
+    at_once = max(1, int(limits.desired * snapshot.drain_percent / 100))
+    return replace(limits, lower=max(0, limits.desired - at_once))
+
+
 class Reconciler:
     """One plan's worth of decisions. Used once; the snapshot is never changed."""
 
     def __init__(self, snapshot: Snapshot, census: Census, goal: Goal, now: datetime) -> None:
         self.snapshot, self.census, self.goal, self.now = snapshot, census, goal, now
-        self.limits = Limits.of(snapshot)
+        self.limits = _limits(snapshot)
         self.served = served(snapshot)
         self.instances = {instance.id: instance for instance in snapshot.instances}
         self.outcome = Outcome()
@@ -87,7 +115,7 @@ class Reconciler:
     def run(self) -> tuple[Outcome, Crew]:
         for task in self.failed:
             self._stop(task, wording.FAILED_HEALTH_CHECKS, failed=True)
-        for task in (*self.surplus, *self.wrong):
+        for task in (*self.surplus, *(task for task in self.wrong if not self._bakes(task))):
             if self.budget.allows([task], self.limits.lower):
                 self._stop(task, self._why(task))
             else:
@@ -146,6 +174,10 @@ class Reconciler:
         self.outcome.stops.append(stop)
         self.budget.spend(task)
 
+    def _bakes(self, task: Task) -> bool:
+        """Whether a task that is well waits for the last step of the deployment to be watched long enough."""
+        return self.goal.bakes_until is not None and task.id not in self.census.unhealthy
+
     def _why(self, task: Task) -> str:
         if task.id in self.census.unhealthy:
             return wording.FAILED_HEALTH_CHECKS
@@ -153,7 +185,7 @@ class Reconciler:
         if instance is not None and instance.status == "DRAINING":
             return f"Container instance {instance.id} is draining"
         goal = self.goal
-        who = f"deployment {goal.deployment}" if goal.deployment else f"service {self.snapshot.service}"
+        who = f"deployment {goal.deployment}" if goal.deployment else self.snapshot.who
         return f"Scaling activity initiated by ({who})"
 
     # ---- starting ------------------------------------------------------------------------------
@@ -181,7 +213,9 @@ class Reconciler:
             if any(check(slot, request) for check in FILTERS):
                 full.append(slot)
             elif len(self.outcome.starts) < room:
-                self.outcome.starts.append(StartTask(revision.id, goal.deployment, instance.id))
+                provider = provider_of(revision, instance)
+                name = provider.name if provider is not None else ""
+                self.outcome.starts.append(StartTask(revision.id, goal.deployment, instance.id, name))
         if full:
             self.outcome.unplaced = len(full)
             self.outcome.refusal = refusal([slot.instance for slot in full], full, request)

@@ -136,6 +136,11 @@ def enough_gpus(slot: Slot, request: Request) -> str:
     return "" if request.demand.gpus <= slot.gpus else "has insufficient GPU resource available."
 
 
+def has_its_daemons(slot: Slot, request: Request) -> str:
+    """Critical daemons come before all other tasks."""
+    return f"waits for the critical daemon {slot.instance.closed}." if slot.instance.closed else ""
+
+
 def has_attributes(slot: Slot, request: Request) -> str:
     own = slot.instance.attributes
     if all(own.get(name) == value for name, value in request.required_attributes.items()):
@@ -186,7 +191,8 @@ PASSING: tuple[Filter, ...] = (
     member_of_by_tasks,
 )
 # … and those that only another instance could.
-LASTING: tuple[Filter, ...] = (of_provider, has_attributes, member_of)
+SUITABLE: tuple[Filter, ...] = (of_provider, has_attributes, member_of)
+LASTING: tuple[Filter, ...] = (*SUITABLE, has_its_daemons)
 FILTERS: tuple[Filter, ...] = LASTING + PASSING
 
 

@@ -105,6 +105,7 @@ class Instance:
     registered_at: datetime | None = None
     running_tasks: int = 0  # of anybody, also those on their way
     groups: Mapping[str, int] = field(default_factory=dict)  # task group -> tasks; empty where no query asks
+    closed: str = ""  # the critical daemon that does not run there as it should: no other tasks meanwhile
     others: int = 0  # tasks on it that are of no daemon service; told to daemon services, of DRAINING ones
 
     @property
@@ -260,10 +261,22 @@ class Snapshot:
     # DAEMON: the desired count is not given but follows from the instances.
     strategy: Literal["REPLICA", "DAEMON"] = "REPLICA"
 
+    # One of ECS's daemons is planned as a service of the DAEMON strategy, held to its capacity providers.
+    kind: Literal["service", "daemon"] = "service"
+    drain_percent: float | None = (
+        None  # of its instances, on how many at once it may be missing in a deployment
+    )
+    bake: float = 0.0  # seconds for which each step of a deployment is watched before the next
+
     @property
     def group(self) -> str:
         """The task group of this service's tasks."""
-        return f"service:{self.service}"
+        return f"{self.kind}:{self.service}"
+
+    @property
+    def who(self) -> str:
+        """What it is called in events."""
+        return f"{self.kind} {self.service}"
 
 
 # ---- actions -----------------------------------------------------------------------------------

@@ -55,31 +55,31 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
     actions += _steadiness(snapshot, census, outcome, goal, transitions)
     return Plan(
         actions=tuple(actions),
-        wake_at=_wake_at(snapshot, census, outcome, now),
+        wake_at=_wake_at(snapshot, census, outcome, goal, now),
         waiting=explain(snapshot, census, goal, outcome, crew, now),
         desired_count=snapshot.desired_count if snapshot.strategy == "DAEMON" else None,
     )
 
 
 def _announcements(snapshot: Snapshot, census: Census, outcome: Outcome, goal: Goal) -> list[Announce]:
-    service = snapshot.service
-    lasting = [wording.unhealthy(service, task.id) for task in census.active if task.id in census.unhealthy]
+    who = snapshot.who
+    lasting = [wording.unhealthy(who, task.id) for task in census.active if task.id in census.unhealthy]
     if outcome.throttled is not None and outcome.throttled.consistently:
-        lasting.append(wording.event(service, wording.INCONSISTENT))
+        lasting.append(wording.event(who, wording.INCONSISTENT))
     if outcome.refusal is not None:
-        lasting.append(wording.event(service, f"{wording.UNPLACED} {outcome.refusal.reason}"))
+        lasting.append(wording.event(who, f"{wording.UNPLACED} {outcome.refusal.reason}"))
     if goal.trouble:
-        lasting.append(wording.event(service, goal.trouble))
+        lasting.append(wording.event(who, goal.trouble))
     if outcome.full_zone:
-        lasting.append(wording.full_zone(service, outcome.full_zone))
+        lasting.append(wording.full_zone(who, outcome.full_zone))
     if outcome.blocked:
-        lasting.append(wording.event(service, wording.DEADLOCKED))
+        lasting.append(wording.event(who, wording.DEADLOCKED))
     said = [event for event in lasting if not wording.is_repeat(event.message, snapshot.last_events)]
     if outcome.unbalanced:
         text = f"{wording.UNBALANCED} {outcome.unbalanced}. AZ Rebalancing in progress."
-        said.append(wording.event(service, text))
+        said.append(wording.event(who, text))
     if outcome.stops:
-        said.append(wording.stopped(service, [stop.task for stop in outcome.stops]))
+        said.append(wording.stopped(who, [stop.task for stop in outcome.stops]))
     return said
 
 
@@ -94,7 +94,7 @@ def _steadiness(
         # After a deployment it is said even where the flag was never taken back.
         return [
             *_balanced(snapshot, census, goal),
-            wording.event(snapshot.service, wording.STEADY),
+            wording.event(snapshot.who, wording.STEADY),
             SetSteady(True),
         ]
     return [SetSteady(False)] if snapshot.steady and not steady else []
@@ -114,10 +114,12 @@ def _balanced(snapshot: Snapshot, census: Census, goal: Goal) -> list[Action]:
         return []
     counts = rebalance.zones(snapshot, goal.revision, census.active)
     text = f"{wording.BALANCED} {rebalance.told(counts)}."
-    return [wording.event(snapshot.service, text)] if rebalance.is_balanced(counts) else []
+    return [wording.event(snapshot.who, text)] if rebalance.is_balanced(counts) else []
 
 
-def _wake_at(snapshot: Snapshot, census: Census, outcome: Outcome, now: datetime) -> datetime | None:
+def _wake_at(
+    snapshot: Snapshot, census: Census, outcome: Outcome, goal: Goal, now: datetime
+) -> datetime | None:
     times = list(census.changes_at)
     if outcome.throttled is not None:
         times.append(outcome.throttled.until)
@@ -125,6 +127,8 @@ def _wake_at(snapshot: Snapshot, census: Census, outcome: Outcome, now: datetime
         # Instances' free room is not only this service's doing.
         times.append(now + seconds(snapshot.timing.placement_retry))
     times += [t.protected_until for t in census.active if t.protected and t.protected_until is not None]
+    if goal.bakes_until is not None:
+        times.append(goal.bakes_until)
     return min(times, default=None)
 
 
@@ -136,15 +140,15 @@ def _drain(snapshot: Snapshot, census: Census) -> Plan:
     actions: list[Action] = []
     deployment = snapshot.deployment
     if deployment is not None:
-        reason = "The service was deleted."
+        reason = f"The {snapshot.kind} was deleted."
         actions.append(SetDeployment(deployment.id, DeploymentStatus.STOPPED, reason))
     code = StopCode.SERVICE_SCHEDULER_INITIATED
     going = [
         task for task in snapshot.tasks if task.desired == "RUNNING" and task.status is not Status.STOPPED
     ]
-    actions += [StopTask(task.id, code, "The service was deleted") for task in going]
+    actions += [StopTask(task.id, code, f"The {snapshot.kind} was deleted") for task in going]
     if going:
-        actions.append(wording.stopped(snapshot.service, [task.id for task in going]))
+        actions.append(wording.stopped(snapshot.who, [task.id for task in going]))
     if snapshot.steady:
         actions.append(SetSteady(False))
     left = sum(1 for task in snapshot.tasks if task.status is not Status.STOPPED)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.scheduler import wording
-from services.scheduler.breaker import Verdict, tripped
+from services.scheduler.breaker import Verdict, last_healthy, tripped
 from services.scheduler.census import Census
 from services.scheduler.model import (
     Action,
@@ -21,6 +21,7 @@ from services.scheduler.model import (
     Revision,
     SetDeployment,
     Snapshot,
+    seconds,
 )
 
 _S = DeploymentStatus
@@ -42,6 +43,7 @@ class Goal:
     last_started_at: datetime | None = None
     waiting: str = ""  # what a deployment waits for before any task of it is started
     trouble: str = ""  # the same as an event, where waiting alone will not end it
+    bakes_until: datetime | None = None  # until then the step that was taken is watched: none follows
 
 
 def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tuple[Action, ...]]:
@@ -51,7 +53,8 @@ def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tup
     deployment, actions = _begin(snapshot, snapshot.deployment, now)
     if deployment is None:
         return _steady(snapshot), actions
-    if deployment.ready and is_complete(snapshot, deployment, census):
+    bakes = _bakes_until(snapshot, deployment, census, now)
+    if deployment.ready and bakes is None and is_complete(snapshot, deployment, census):
         return _steady(snapshot, completed=_effective(deployment)), (
             *actions,
             *_complete(snapshot, deployment),
@@ -63,7 +66,18 @@ def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tup
         return goal, (*actions, *more)
     if not deployment.ready:
         return _wait_for_images(snapshot, deployment), actions
-    return _rolling(snapshot, deployment), actions
+    return replace(_rolling(snapshot, deployment), bakes_until=bakes), actions
+
+
+def _bakes_until(
+    snapshot: Snapshot, deployment: Deployment, census: Census, now: datetime
+) -> datetime | None:
+    """Until when the newest tasks of the deployment are watched; a rollback does not wait."""
+    if not snapshot.bake or deployment.status in _ROLLING_BACK:
+        return None
+    last = last_healthy(snapshot, deployment, census, now)
+    until = last + seconds(snapshot.bake) if last is not None else None
+    return until if until is not None and until > now else None
 
 
 def wanted_revision(snapshot: Snapshot) -> Revision | None:
@@ -131,7 +145,7 @@ def _begin(
 def _stop(snapshot: Snapshot, deployment: Deployment, reason: str) -> tuple[Action, ...]:
     return (
         SetDeployment(deployment.id, _S.STOPPED, reason),
-        wording.of_deployment(snapshot.service, deployment.id, "deployment stopped."),
+        wording.of_deployment(snapshot.who, deployment.id, "deployment stopped."),
     )
 
 
@@ -145,7 +159,7 @@ def _roll_back(
     )
     return after, (
         SetDeployment(deployment.id, _S.ROLLBACK_IN_PROGRESS, reason, rollback=back),
-        wording.of_deployment(snapshot.service, deployment.id, text),
+        wording.of_deployment(snapshot.who, deployment.id, text),
     )
 
 
@@ -165,7 +179,7 @@ def _complete(snapshot: Snapshot, deployment: Deployment) -> tuple[Action, ...]:
     status = _S.ROLLBACK_SUCCESSFUL if back else _S.SUCCESSFUL
     return (
         SetDeployment(deployment.id, status, revision=_effective(deployment)),
-        wording.of_deployment(snapshot.service, deployment.id, "deployment completed."),
+        wording.of_deployment(snapshot.who, deployment.id, "deployment completed."),
     )
 
 
@@ -175,7 +189,7 @@ def _trip(
     """The circuit breaker: back to the last completed revision where that is wanted and there is another one;
     else the deployment ends. None: it ended."""
     text = f"deployment failed: tasks failed to start. Last failure: {verdict.newest}"
-    failed: Announce = wording.of_deployment(snapshot.service, deployment.id, text)
+    failed: Announce = wording.of_deployment(snapshot.who, deployment.id, text)
     if deployment.status is _S.ROLLBACK_IN_PROGRESS:
         return None, (SetDeployment(deployment.id, _S.ROLLBACK_FAILED, verdict.reason), failed)
     back = snapshot.completed

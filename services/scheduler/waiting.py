@@ -30,6 +30,7 @@ def explain(
         or _unreachable(snapshot, census, crew)
         or _stopping(census, outcome)
         or _protected(snapshot, crew)
+        or _baking(goal, now)
     )
 
 
@@ -86,6 +87,12 @@ def _checks_health(snapshot: Snapshot, task: Task) -> bool:
 def _stopping(census: Census, outcome: Outcome) -> str:
     count = len(census.leaving) + len(outcome.stops)
     return wording.waiting_for(count, "stop") if count else ""
+
+
+def _baking(goal: Goal, now: datetime) -> str:
+    if goal.bakes_until is None:
+        return ""
+    return f"Watching the new tasks for {wording.span((goal.bakes_until - now).total_seconds())} before going on."
 
 
 def _unreachable(snapshot: Snapshot, census: Census, crew: Crew) -> str:

@@ -24,30 +24,31 @@ BALANCED = "is AZ balanced with"
 FAILED_HEALTH_CHECKS = "Task failed container health checks"
 
 
-def event(service: str, text: str) -> Announce:
-    return Announce(f"(service {service}) {text}")
+def event(who: str, text: str) -> Announce:
+    """`who`, here and below: "service web" or "daemon agent", Snapshot.who."""
+    return Announce(f"({who}) {text}")
 
 
-def of_deployment(service: str, deployment: str, text: str) -> Announce:
-    return Announce(f"(service {service}) (deployment {deployment}) {text}")
+def of_deployment(who: str, deployment: str, text: str) -> Announce:
+    return Announce(f"({who}) (deployment {deployment}) {text}")
 
 
-def full_zone(service: str, zone: str) -> Announce:
+def full_zone(who: str, zone: str) -> Announce:
     return event(
-        service,
+        who,
         f"is unable to place a task in {zone} because no container instance met all of its requirements.",
     )
 
 
-def stopped(service: str, tasks: Sequence[str]) -> Announce:
+def stopped(who: str, tasks: Sequence[str]) -> Announce:
     """At most ten tasks are named."""
     names = " ".join(f"(task {task})" for task in tasks[:_MOST_NAMED])
     more = f" and {len(tasks) - _MOST_NAMED} more" if len(tasks) > _MOST_NAMED else ""
-    return event(service, f"has stopped {len(tasks)} running tasks: {names}{more}.")
+    return event(who, f"has stopped {len(tasks)} running tasks: {names}{more}.")
 
 
-def unhealthy(service: str, task: str) -> Announce:
-    return event(service, f"(task {task}) failed container health checks.")
+def unhealthy(who: str, task: str) -> Announce:
+    return event(who, f"(task {task}) failed container health checks.")
 
 
 def is_repeat(message: str, last_events: Sequence[str]) -> bool:

@@ -10,6 +10,7 @@ from services.taskdef.errors import InvalidDocument, Problem, Report
 from services.taskdef.fargate import check_fargate
 from services.taskdef.fields import ANSWER_ONLY, DOCUMENT
 from services.taskdef.rules import check_rules
+from services.taskdef.schema import Struct
 
 Document = dict[str, Any]
 """A task definition in AWS's JSON form (camelCase)."""
@@ -18,8 +19,8 @@ LARGEST = 65536  # bytes of JSON, ECS's limit
 _ABSURD = 4 * LARGEST  # not even looked at
 
 
-def validate(document: Mapping[str, Any]) -> Document:
-    """Check a RegisterTaskDefinition request body and answer it normalised.
+def validate(document: Mapping[str, Any], table: Struct = DOCUMENT) -> Document:
+    """Check a RegisterTaskDefinition request body and answer it normalised. `table`: of its members.
 
     The answer has ECS's form, with defaults filled as DescribeTaskDefinition answers them: `essential`,
     empty lists, `protocol`, host ports, health-check numbers, sizes as strings ("256", "512"), `null` and
@@ -34,7 +35,7 @@ def validate(document: Mapping[str, Any]) -> Document:
         raise InvalidDocument([Problem("", "a task definition must be a JSON object")])
     if _size(document) > _ABSURD:
         raise InvalidDocument([_too_large(_size(document))])
-    normalised: Document = DOCUMENT.check(document, "", report)
+    normalised: Document = table.check(document, "", report)
     check_rules(normalised, report)
     check_fargate(normalised, report)
     if report.problems:
@@ -52,7 +53,7 @@ def registrable(described: Mapping[str, Any]) -> Document:
 
 def _fill(document: Document) -> None:
     """The defaults that depend on other members."""
-    own_ports = document["networkMode"] in ("awsvpc", "host")
+    own_ports = document.get("networkMode") in ("awsvpc", "host")
     for container in document["containerDefinitions"]:
         for mapping in container["portMappings"] if own_ports else ():
             mapping["hostPort"] = mapping["containerPort"]

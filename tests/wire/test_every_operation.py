@@ -21,6 +21,7 @@ from base import here
 from console.aws.handlers import handler
 from console.aws.models import SERVED, Operation, service
 from console.aws.protocols import Answer
+from services.models import Deployment, ServiceRevision
 from tests import factories
 from tests.wire.aws import keys_of, send
 from tests.wire.generated import Probe, misfits, probes
@@ -50,7 +51,9 @@ NOTHING = {"Effect": "Deny", "Action": "*", "Resource": "*"}
 @pytest.fixture
 def world(db: None) -> factories.World:
     Policy.objects.create(name="mine", document={"Version": "2012-10-17", "Statement": ANYTHING})
-    return factories.world()
+    found = factories.world()
+    factories.daemon(found.cluster)
+    return found
 
 
 @pytest.fixture
@@ -83,6 +86,20 @@ def known(world: factories.World) -> dict[str, Any]:
         "resourceArn": world.service.arn,
         "status": "DRAINING",
         "containerDefinitions": [{"name": "a", "image": "a:1", "memory": 32}],
+        "daemonTaskDefinition": "agent:1",
+        "daemonTaskDefinitionArn": here.daemon_task_definition_arn("agent", 1),
+        "daemonName": "agent",
+        "daemonArn": here.daemon_arn("production", "agent"),
+        "daemonDeploymentArns": list(
+            Deployment.objects.filter(service__daemon=True).values_list("arn", flat=True)
+        ),
+        "daemonRevisionArns": list(
+            ServiceRevision.objects.filter(service__daemon=True).values_list("arn", flat=True)
+        ),
+        "capacityProviderArns": [here.capacity_provider_arn("nodes")],
+        "clusterArn": here.cluster_arn("production"),
+        "pidMode": "none",
+        "ipcMode": "none",
         "tags": [{"key": "team", "value": "shop"}],
         "Tags": [{"Key": "team", "Value": "shop"}],
         "UserName": "root",
@@ -106,7 +123,11 @@ UNKNOWN = {
     "resourceArn": "arn:aws:ecs:us-east-1:123456789012:service/production/nothing", "UserName": "nothing",
     "GroupName": "nothing", "RoleName": "nothing", "PolicyArn": "arn:aws:iam::123456789012:policy/nothing",
     "SecretId": "nothing", "Name": "/nothing", "capacityProvider": "nothing",
-    "RoleArn": "arn:aws:iam::123456789012:role/nothing",
+    "RoleArn": "arn:aws:iam::123456789012:role/nothing", "daemonTaskDefinition": "nothing:1",
+    "daemonTaskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:daemon-task-definition/nothing:1",
+    "daemonArn": "arn:aws:ecs:us-east-1:123456789012:daemon/production/nothing", "daemonName": "nothing",
+    "daemonDeploymentArns": ["arn:aws:ecs:us-east-1:123456789012:daemon-deployment/production/agent/none"],
+    "daemonRevisionArns": ["arn:aws:ecs:us-east-1:123456789012:daemon-revision/production/agent/1"],
 }  # fmt: skip
 
 

@@ -82,12 +82,11 @@ def shape(row: Deployment, tasks: Counts) -> Document:
             "startedAt": row.rollback_started_at,
             "serviceRevisionArn": row.rollback.arn,
         }
-    if breaker := _breaker(row):
-        found["deploymentCircuitBreaker"] = breaker
+    found["deploymentCircuitBreaker"] = shown_breaker(row)
     return found
 
 
-def _breaker(row: Deployment) -> Document | None:
+def shown_breaker(row: Deployment) -> Document:
     """Status as AWS tells it: DISABLED, MONITORING, MONITORING_COMPLETE, TRIGGERED."""
     known = breaker_threshold(row.service, row)
     if known is None:
@@ -114,7 +113,7 @@ def _brief(row: Deployment) -> Document:
     }
 
 
-def _created(rows: Any, between: dict[str, Any]) -> Any:
+def created(rows: Any, between: dict[str, Any]) -> Any:
     if "after" in between:
         rows = rows.filter(created_at__gt=between["after"])
     if "before" in between:
@@ -130,7 +129,7 @@ listing(
     item=_brief,
     narrow={
         "status": lambda rows, statuses: rows.filter(status__in=statuses) if statuses else rows,
-        "createdAt": _created,
+        "createdAt": created,
     },
 )
 

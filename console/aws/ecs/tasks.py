@@ -146,7 +146,7 @@ listing(
     "taskArns",
     order=["-created_at", "id"],
     item="arn",
-    names={"serviceName": "service"},
+    names={"serviceName": "service", "daemonName": "daemon"},
     default={"cluster": DEFAULT_CLUSTER},
     narrow={"launchType": lambda rows, launch: rows.filter(launch_type=launch)},
 )

@@ -141,7 +141,7 @@ class World:
     # ---- rows --------------------------------------------------------------------------------------
 
     def service(self, name: str = "web") -> Service:
-        rows = Service.objects.select_related(
+        rows = Service.every.select_related(
             "deployment", "completed_revision__task_definition__family", "cluster"
         )
         return rows.filter(name=name).order_by("-id")[0]
@@ -288,7 +288,7 @@ def accounts() -> list[str]:
             wrong.append(f"instance {row}: its GPUs are not those its tasks have")
         if not own and row.host_ports.exists():
             wrong.append(f"instance {row} keeps host ports")
-    for service in Service.objects.all():
+    for service in Service.every.all():
         compare(
             f"service {service}", service, counts([t for t in live if t.service_id == service.pk], "_count")
         )

@@ -31,6 +31,11 @@ _VALUES: dict[str, Any] = {
     "container_instance": "{instance}",
     "container_instances": ["{instance}"],
     "credential": "{}",
+    "daemon": "arn:aws:ecs:us-east-1:123456789012:daemon/platform/agent",
+    "daemon_deployment": "{daemon_deployment}",
+    "daemon_name": "matrix",
+    "daemon_revision": "{daemon_revision}",
+    "daemon_task_definition": "agent:1",
     "current_password": "correct horse battery",
     "desired_count": 5,
     "document": POLICY,
@@ -90,6 +95,10 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
     "delete_attributes": {"attributes": lambda names: [{"name": "rack", "targetId": names["instance"]}]},
     "create_capacity_provider": {"name": "matrix"},
     "update_capacity_provider": {"name": "idle", "auto_scaling_group_provider": {}},
+    **{
+        name: {"capacity_providers": ["nodes"], "cluster": "platform"}
+        for name in ("create_daemon", "update_daemon")
+    },
     "create_group": {"group": "matrix"},
     "create_policy": {"policy": "matrix"},
     "create_role": {"role": "matrix"},
@@ -102,6 +111,7 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
     },
     "invite_user": {"username": "matrix"},
     "register_task_definition": {"document": DOCUMENT},
+    "register_daemon_task_definition": {"document": DOCUMENT},
     "explain_record": {"record": 1},
     "delete_rule": {"name": "nightly", "force": True},
     **{name: {"name": "nightly"} for name in ("describe_rule", "disable_rule", "enable_rule", "put_rule")},

@@ -75,6 +75,15 @@ READS = [
         "task-definitions",
         "task-definitions/web:12",
         "task-definitions/web:12/compare?to=web:13",
+        "daemon-task-definitions?revision=LAST_REGISTERED",
+        "daemon-task-definitions/agent:1",
+        "clusters/platform/daemons?capacityProviders=nodes",
+        "clusters/platform/daemons/agent",
+        "clusters/platform/daemons/agent/events",
+        "clusters/platform/daemons/agent/revisions",
+        "clusters/platform/daemons/agent/deployments?status=PENDING",
+        "daemon-deployments/{daemon_deployment}",
+        "daemon-revisions/{daemon_revision}",
         "services",
         "clusters/production/services",
         _S,
@@ -233,6 +242,36 @@ WRITES = [
     ),
     Case("DELETE", "task-definitions/web:10", 200),
     Case("POST", "task-definitions/gone:1/delete", 200),
+    Case(
+        "POST",
+        "daemon-task-definitions",
+        201,
+        DOCUMENT,
+        {**DOCUMENT, "networkMode": "host"},
+        "networkMode",
+    ),
+    Case("DELETE", "daemon-task-definitions/agent:1", 200),
+    Case(
+        "POST",
+        "clusters/platform/daemons",
+        201,
+        {"daemonName": "second", "daemonTaskDefinition": "agent:1", "capacityProviders": ["nodes"]},
+        {"daemonName": "second", "daemonTaskDefinition": "agent:1", "capacityProviders": []},
+        "capacityProviderArns",
+    ),
+    Case(
+        "PUT",
+        "clusters/platform/daemons/agent",
+        200,
+        {"daemonTaskDefinition": "agent:1", "capacityProviders": ["nodes"], "critical": False},
+        {
+            "daemonTaskDefinition": "agent:1",
+            "capacityProviders": ["nodes"],
+            "deploymentConfiguration": {"drainPercent": 101},
+        },
+        "deploymentConfiguration.drainPercent",
+    ),
+    Case("DELETE", "clusters/platform/daemons/agent", 200),
     Case(
         "PUT",
         "account-settings",
@@ -498,6 +537,8 @@ class Scene:
         cases_identities.furnish(amina, team, mine)
         signing_in = cases_signin.furnish(amina)
         assert TaskDefinition.objects.filter(revision=10).exists()
+        daemon = factories.daemon(factories.cluster("platform"))
+        assert daemon.deployment is not None
         factories.definition("gone")
         TaskDefinition.objects.filter(family__name="gone").update(status="INACTIVE")
         AccountSetting.objects.create(
@@ -527,6 +568,8 @@ class Scene:
                 "deployment": world.deployment.pk,
                 "revision": world.revisions[13].pk,
                 "task": world.new[0].pk,
+                "daemon_deployment": daemon.deployment.pk,
+                "daemon_revision": daemon.deployment.target_id,
                 "exec_session": exec_session.pk,
                 **signing_in,
                 "service_arn": here.service_arn("production", "web"),

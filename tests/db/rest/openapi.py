@@ -45,7 +45,8 @@ def _components() -> dict[str, Any]:
     found = {name: _plain(one) for name, one in description()["components"]["schemas"].items()}
     for name, schema in found.items():
         # A task definition's answer holds whatever its document holds.
-        if schema.get("type") == "object" and "properties" in schema and name != "TaskDefinition":
+        open_ended = name in ("TaskDefinition", "DaemonTaskDefinition")
+        if schema.get("type") == "object" and "properties" in schema and not open_ended:
             schema.setdefault("additionalProperties", False)
     return found
 
