@@ -339,6 +339,10 @@ class Task(models.Model):
         """Its task definition as it runs it: with its overrides."""
         return overridden(self.task_definition.document, self.overrides)
 
+    @property
+    def of_daemon(self) -> bool:
+        return self.service is not None and self.service.daemon
+
     def is_protected(self, now: datetime) -> bool:
         return (
             self.protected_until is not None

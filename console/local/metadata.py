@@ -50,7 +50,7 @@ def _task(task: Task, containers: list[dict[str, Any]], *, tags: bool) -> dict[s
         "TaskARN": task.arn,
         "Family": task.task_definition.family.name,
         "Revision": str(task.task_definition.revision),
-        "ServiceName": task.service.name if task.service is not None else None,
+        "ServiceName": task.service.name if task.service is not None and not task.of_daemon else None,
         "DesiredStatus": task.desired_status,
         "KnownStatus": task.status,
         "Limits": limits or None,

@@ -128,7 +128,9 @@ class ExecPage:
     @property
     def crumbs(self) -> list[Crumb]:
         *above, last = to_task(
-            self.cluster, self.task.pk, self.task.service.name if self.task.service else ""
+            self.cluster,
+            self.task.pk,
+            self.task.service.name if self.task.service and not self.task.of_daemon else "",
         )
         task = Crumb(last.label, reverse("task", args=[self.cluster, self.task.pk]))
         return [*above, task, Crumb(_("Terminal"))]

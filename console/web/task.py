@@ -84,9 +84,13 @@ class TaskPage:
 
     @cached_property
     def crumbs(self) -> list[Crumb]:
-        return to_task(
-            self.cluster, self.task.id, self.task.service.name if self.task.service is not None else ""
-        )
+        return to_task(self.cluster, self.task.id, self.service)
+
+    @property
+    def service(self) -> str:
+        """The name of the service it is of; "" for tasks of daemons, and those of nobody."""
+        service = self.task.service
+        return service.name if service is not None and not service.daemon else ""
 
     @cached_property
     def containers(self) -> list[TaskContainer]:
@@ -124,7 +128,7 @@ class TaskPage:
     @cached_property
     def may_protect(self) -> May:
         """Of tasks of services only: nothing else stops the others."""
-        if self.task.service is None:
+        if self.task.service is None or self.task.of_daemon:
             return may(self.request, "", "", reason=_("Only tasks of services can be protected."))
         ending = "" if self.task.desired_status == "RUNNING" else _("It is stopping or has stopped.")
         return may(self.request, "ecs:UpdateTaskProtection", self.task.arn, [self.task.service.arn], ending)

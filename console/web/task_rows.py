@@ -52,7 +52,7 @@ def listed(request: HttpRequest, tasks: QuerySet[Task], default_state: str = "")
     Without `?state=` those that are not stopped; `?service=` and `?instance=` narrow it (links from the map)."""
     state = ListState.of(request, SORTS, "-stopped" if request.GET.get("state") == "stopped" else "-started")
     if service := request.GET.get("service", ""):
-        tasks = tasks.filter(service__name=service)
+        tasks = tasks.filter(service__name=service, service__daemon=False)
     if instance := request.GET.get("instance", ""):
         tasks = tasks.filter(instance_id=instance)
     found = searched(tasks, state.q)
@@ -119,9 +119,11 @@ def _row(task: Task) -> Row:
         task=task,
         url=links.task(task.cluster.name, task.pk),
         owner=service.name if service is not None else task.started_by or task.group,
-        owner_url=links.service(task.cluster.name, service.name) if service is not None else "",
+        owner_url=links.service(task.cluster.name, service.name) if service and not service.daemon else "",
         definition=str(definition),
-        definition_url=links.revision(definition.family.name, definition.revision),
+        definition_url=""
+        if definition.daemon
+        else links.revision(definition.family.name, definition.revision),
         instance_url=links.instance(task.cluster.name, task.instance_id) if task.instance_id else "",
         status=status,
         reason=task.stopped_reason or task.pull_progress if task.status != "RUNNING" else "",
