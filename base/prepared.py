@@ -84,9 +84,7 @@ class _Compiled:
         queryset.query.get_compiler = lambda *args, **options: self.compiler  # type: ignore[method-assign]
 
     def run(self, values: Mapping[str, Any]) -> list[Any]:
-        with self.connection.cursor() as cursor:
-            cursor.execute(self.sql, bound(self.parameters, values, self.connection))
-            rows: Any = cursor.fetchall()
+        rows: Any = _fetched(self.connection, self.sql, bound(self.parameters, values, self.connection))
         if self.compiler.has_extra_select:  # columns to order by alone
             rows = [row[: self.compiler.col_count] for row in rows]
         return self.make(rows)
@@ -95,6 +93,27 @@ class _Compiled:
         self.rows = rows
         found: Any = self.queryset._iterable_class(self.queryset)
         return list(found)
+
+
+def _fetched(connection: Any, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
+    """What a statement answers. To SQLite by the driver alone, where nobody counts or wraps statements: Django's
+    cursors take as long as a short statement itself."""
+    plain = connection.execute_wrappers or connection.queries_logged or connection.needs_rollback
+    if plain or connection.vendor != "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            rows: Sequence[Sequence[Any]] = cursor.fetchall()
+            return rows
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        found: Sequence[Sequence[Any]] = connection.connection.execute(_of_driver(sql), parameters).fetchall()
+        return found
+
+
+@lru_cache(maxsize=512)
+def _of_driver(sql: str) -> str:
+    """With SQLite's own marks for parameters."""
+    return sql.replace("%%", "\0").replace("%s", "?").replace("\0", "%")
 
 
 def _maker(compiler: Any, alias: str) -> Callable[[Any], list[Any]]:
@@ -117,6 +136,32 @@ def _maker(compiler: Any, alias: str) -> Callable[[Any], list[Any]]:
         return found
 
     return make
+
+
+def lasting(queryset: QuerySet[Any, Row]) -> QuerySet[Any, Row]:
+    """The queryset, to be kept and handed out by `copy_of`: what is asked of its copies is prepared. See `asked`."""
+    queryset._statements = {}  # type: ignore[attr-defined]
+    return queryset
+
+
+def copy_of(queryset: QuerySet[Any, Row]) -> QuerySet[Any, Row]:
+    """A queryset of the caller's own, which shares the statements. Once filtered further it is like any other."""
+    copy = queryset.all()
+    copy._statements = queryset._statements  # type: ignore[attr-defined]
+    return copy
+
+
+def asked(
+    queryset: QuerySet[Any, Any], how: Any, shape: Callable[[QuerySet[Any, Any]], QuerySet[Any, Any]]
+) -> list[Any]:
+    """The rows of `shape(queryset)`. Of a copy of a lasting queryset the statement is written once for each `how`,
+    which has to tell everything that `shape` depends on."""
+    statements: dict[Any, Prepared[Any]] | None = getattr(queryset, "_statements", None)
+    if statements is None:
+        return list(shape(queryset))
+    if how not in statements:
+        statements[how] = Prepared(lambda: shape(queryset))
+    return statements[how].all()
 
 
 class PreparedUpdate:

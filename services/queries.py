@@ -3,12 +3,13 @@ caller may see, filtered in SQL; none asks an engine."""
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 from django.db.models import Count, Max, Q, QuerySet
 
 from access.authorization.visibility import visible
 from access.registry import Caller, operation
+from base.prepared import copy_of, lasting
 from clusters.queries import DEFAULT_CLUSTER, find_cluster
 from services.condition_keys import SERVICE_KEYS, TASK_KEYS
 from services.daemons.lookup import find_daemon
@@ -78,20 +79,23 @@ def describe_task_definition(caller: Caller, *, task_definition: str) -> TaskDef
 @operation("ecs:ListServices", resource=_anything, writes=False)
 def list_services(caller: Caller, *, cluster: str | None = None) -> QuerySet[Service]:
     """Live services, of one cluster or of all."""
-    rows = _live_services()
-    if cluster is not None:
-        rows = rows.filter(cluster=find_cluster(cluster))
-    return visible(rows, caller, "ecs:DescribeServices", row_keys=SERVICE_KEYS).select_related(
-        "cluster",
-        "deployment__target__task_definition__family",
-        "deployment__rollback__task_definition__family",
-        "completed_revision__task_definition__family",
+    rows = copy_of(_live_services(find_cluster(cluster).pk if cluster is not None else None))
+    return visible(rows, caller, "ecs:DescribeServices", row_keys=SERVICE_KEYS)
+
+
+@lru_cache(maxsize=64)
+def _live_services(cluster_id: int | None) -> QuerySet[Service]:
+    rows = Service.objects.exclude(status=Service.Status.INACTIVE)
+    if cluster_id is not None:
+        rows = rows.filter(cluster=cluster_id)
+    return lasting(
+        rows.order_by("cluster__name", "name").select_related(
+            "cluster",
+            "deployment__target__task_definition__family",
+            "deployment__rollback__task_definition__family",
+            "completed_revision__task_definition__family",
+        )
     )
-
-
-@cache
-def _live_services() -> QuerySet[Service]:
-    return Service.objects.exclude(status=Service.Status.INACTIVE).order_by("cluster__name", "name")
 
 
 @operation("ecs:DescribeServices", resource=service_arn_of, writes=False)

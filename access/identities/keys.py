@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from django.db.models import DateTimeField, Q, QuerySet
 
@@ -87,7 +88,13 @@ def find_key(
         AccessKey.objects.filter(unused, pk=key.pk).update(
             last_used_at=moment, last_used_service=service[:64], last_used_region=region[:64]
         )
-    return Credential(key.key_id, cipher.decrypt(key.encrypted_secret), user=key.user)
+    return Credential(key.key_id, _secret(key.encrypted_secret), user=key.user)
+
+
+@lru_cache(maxsize=512)
+def _secret(encrypted: str) -> str:
+    """Of the row at hand. Kept in memory, as the keys that open it are: to decrypt takes as long as a statement."""
+    return cipher.decrypt(encrypted)
 
 
 _BY_ID = Prepared(
@@ -123,7 +130,7 @@ def _temporary(key_id: str, session_token: str) -> Credential | None:
     unused = Q(last_used_at=None) | Q(last_used_at__lte=moment - _USED_EVERY)
     if row.last_used_at is None or row.last_used_at <= moment - _USED_EVERY:
         TemporaryCredential.objects.filter(unused, pk=row.pk).update(last_used_at=moment)
-    return Credential(row.key_id, cipher.decrypt(row.encrypted_secret), session=row)
+    return Credential(row.key_id, _secret(row.encrypted_secret), session=row)
 
 
 def has_expired(key_id: str, session_token: str) -> bool:

@@ -15,8 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
-from django.core.signals import request_finished, request_started
-from django.db import connection
+from django.db import close_old_connections, connection
 
 from access.caller import Caller
 from base.errors import OperationError
@@ -94,13 +93,13 @@ async def application(scope: Mapping[str, Any], receive: Any, send: Any) -> None
 
 
 def _in_thread(request: WireRequest) -> Answer:
-    # Django's own housekeeping of connections hangs on these.
-    request_started.send(sender=respond)
+    # What Django does with connections before and after a request.
+    close_old_connections()
     try:
         return respond(request)
     finally:
         _keep_connection()
-        request_finished.send(sender=respond)
+        close_old_connections()
 
 
 def _keep_connection() -> None:

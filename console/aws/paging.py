@@ -17,6 +17,7 @@ from django.core import signing
 from django.db.models import Model, Q, QuerySet
 
 from base.errors import invalid
+from base.prepared import asked
 
 Row = TypeVar("Row", bound=Model)
 Item = TypeVar("Item")
@@ -44,14 +45,17 @@ def page(
     size = most or default or limit
     signer = signing.Signer(salt=f"aws:{what}:{_digest(order, bound)}")
     fields = [name.removeprefix("-") for name in order]
-    # Of one column nothing else is read: a list of names over wide rows would cost ten times as much.
-    found: QuerySet[Any, Any] = rows.select_related(None) if column else rows
-    found = found.order_by(*order)
-    if token:
-        found = found.filter(_after(order, _place(signer, token, order)))
-    if column:
-        found = found.values_list(column, *fields)
-    kept: list[Any] = list(found[: size + 1])
+    place = _after(order, _place(signer, token, order)) if token else None
+
+    def shaped(rows: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+        # Of one column nothing else is read: a list of names over wide rows would cost ten times as much.
+        found = rows.select_related(None) if column else rows
+        found = found.order_by(*order)
+        if place is not None:
+            found = found.filter(place)
+        return (found.values_list(column, *fields) if column else found)[: size + 1]
+
+    kept = asked(rows, (tuple(order), column, size), shaped) if place is None else list(shaped(rows))
     more, kept = len(kept) > size, kept[:size]
     token_of_next = None
     if more:

@@ -161,7 +161,7 @@ _MISMATCH = (
 def check_time(what: Signed, now: datetime) -> None:
     """Raises Wrong for a request that was not signed within 15 minutes of now, or whose presigned time is over."""
     try:
-        at = datetime.strptime(what.stamp, _STAMP).replace(tzinfo=UTC)
+        at = _moment(what.stamp)
     except ValueError:
         raise Incomplete(f"Date must be in ISO-8601 'basic format'. Got '{what.stamp[:40]}'.") from None
     if what.stamp[:8] != what.date:
@@ -256,6 +256,12 @@ def _encoded(text: str) -> str:
 
 def _folded(headers: Mapping[str, list[str]], name: str) -> str:
     return ",".join(" ".join(value.split()) for value in headers.get(name, ()))
+
+
+@lru_cache(maxsize=64)
+def _moment(stamp: str) -> datetime:
+    """Kept, since all calls of one second share a stamp. A ValueError where it is none."""
+    return datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
 
 
 @lru_cache(maxsize=1024)

@@ -89,14 +89,14 @@ class Hub:
                     ) as client,
                     client.pubsub(ignore_subscribe_messages=False) as pubsub,
                 ):
-                    await pubsub.psubscribe(f"{CHANNEL}*")
+                    await pubsub.subscribe(CHANNEL)
                     async with contextlib.aclosing(pubsub.listen()) as messages:
                         async for message in messages:
-                            if message["type"] == "psubscribe":
+                            if message["type"] == "subscribe":
                                 # Only now is anything heard: what changed before is for the pages to fetch.
                                 self._tell_state(True)
                                 wait = _FIRST_WAIT
-                            elif message["type"] == "pmessage":
+                            elif message["type"] == "message":
                                 self._tell(message["data"])
             except (RedisError, OSError, TimeoutError) as error:
                 log.warning("live pages: Redis is not heard (%s); trying again in %.1f s", error, wait)
@@ -105,13 +105,10 @@ class Hub:
             wait = min(wait * 2, _LONGEST_WAIT)
 
     def _tell(self, data: bytes | str) -> None:
-        try:
-            topic = json.loads(data)["topic"]
-        except (ValueError, KeyError, TypeError):
-            return
-        for listener in self._by_topic.get(topic, ()):
-            listener.changed.add(topic)
-            listener.wake.set()
+        for topic in json.loads(data):
+            for listener in self._by_topic.get(topic, ()):
+                listener.changed.add(topic)
+                listener.wake.set()
 
     def _tell_state(self, connected: bool) -> None:
         self.connected = connected

@@ -17,7 +17,7 @@ from tests.browser.conftest import Site
 def publish(site: Site, topic: str) -> int:
     """How many heard it."""
     with redis.Redis.from_url(f"unix://{site.redis}") as client:
-        return int(client.publish(f"slipway:live:{topic}", json.dumps({"topic": topic, "at": ""})))
+        return int(client.publish("slipway:live", json.dumps([topic])))
 
 
 def made_at(page: Page) -> str:

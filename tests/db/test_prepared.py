@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Count, DateTimeField, F
 from django.test.utils import CaptureQueriesContext
 
 from access.models import AuditRecord, Group, Policy, User
 from base.clock import now
-from base.prepared import Given, Prepared, PreparedUpdate, insert, update
+from base.prepared import Given, Prepared, PreparedUpdate, asked, copy_of, insert, lasting, update
 
 pytestmark = pytest.mark.django_db
 
@@ -137,3 +137,43 @@ def test_insert_and_update_write_what_save_writes() -> None:
     User.objects.filter(pk=ana.pk).delete()
     with pytest.raises(DatabaseError, match="not there any more"):
         update(ana, "tags")
+
+
+def test_a_lasting_queryset_is_asked_anew_and_written_once() -> None:
+    kept = lasting(User.objects.filter(username__startswith="l").order_by("username"))
+    written = []
+
+    def names(rows: Any) -> Any:
+        written.append(rows)
+        return rows.values_list("username", flat=True)
+
+    make("lena")
+    assert asked(copy_of(kept), "names", names) == ["lena"]
+    make("liam")
+    assert asked(copy_of(kept), "names", names) == ["lena", "liam"]
+    assert len(written) == 1
+
+
+def test_a_copy_is_like_any_queryset_and_remembers_nothing_for_others() -> None:
+    kept = lasting(User.objects.filter(username__startswith="m").order_by("username"))
+    make("mara")
+    assert [one.username for one in copy_of(kept)] == ["mara"]
+    make("mila")
+    assert [one.username for one in copy_of(kept)] == ["mara", "mila"]
+    narrowed = copy_of(kept).exclude(username="mara")
+    assert [one.username for one in asked(narrowed, "rows", lambda rows: rows)] == ["mila"]
+    assert [one.username for one in asked(copy_of(kept), "rows", lambda rows: rows)] == ["mara", "mila"]
+
+
+def test_a_mark_in_a_text_of_the_statement_is_no_parameter() -> None:
+    make("100%s")
+    constant = Prepared(lambda: User.objects.filter(username="100%s").extra(where=["'%%s' <> '%%'"]))
+    assert [one.username for one in constant.all()] == ["100%s"]
+
+
+def test_statements_are_counted_and_fail_as_djangos_do(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(1):
+        BY_NAME.all(name="nobody")
+    broken = Prepared(lambda: User.objects.extra(where=["no_such_column = 1"]))
+    with pytest.raises(DatabaseError), transaction.atomic():
+        broken.all()
