@@ -51,7 +51,28 @@ def _plan(row: Rule) -> None:
     row.next_at = _schedule(row.expression).next_after(row.since, since=row.since) if row.enabled else None
 
 
-@operation("events:PutRule", resource=_of("name"), writes=True)
+def _roles(params: Params) -> Iterator[Need]:
+    """iam:PassRole on every role that it hands to EventBridge."""
+    given = params["targets"]
+    items = given if isinstance(given, list | tuple) else ()
+    arns = [one.get("RoleArn") for one in items if isinstance(one, Mapping)]
+    for arn in dict.fromkeys(role_arn(arn) for arn in arns if isinstance(arn, str) and arn):
+        yield pass_role_need(arn, EVENTS)
+
+
+def _with_targets(params: Params) -> Iterator[Need]:
+    """What PutTargets needs, where it is asked to put them too."""
+    if params["targets"] is not None:
+        yield Need("events:PutTargets", _of("name")(params))
+        yield from _roles(params)
+
+
+@operation(
+    "events:PutRule",
+    resource=_of("name"),
+    extra=lambda caller, params: _with_targets(params),
+    writes=True,
+)
 def put_rule(
     caller: Caller,
     *,
@@ -60,8 +81,12 @@ def put_rule(
     state: str = "ENABLED",
     description: str = "",
     tags: Mapping[str, str] | None = None,
+    targets: Sequence[Mapping[str, Any]] | None = None,
 ) -> Rule:
-    """Make a rule that fires by a schedule, cron(…) or rate(…) in UTC, or change the one of that name."""
+    """Make a rule that fires by a schedule, cron(…) or rate(…) in UTC, or change the one of that name.
+
+    `targets`: put with it, all or nothing, as PutTargets does and with its permissions.
+    """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise invalid("name", "1 to 64 letters, digits, dots, hyphens and underscores")
     if state not in ("ENABLED", "DISABLED"):
@@ -87,6 +112,8 @@ def put_rule(
         if before is not None:
             audit.note_change("scheduleExpression", before[0], row.expression)
     row.save()
+    if targets is not None:
+        _put(row, targets)
     live.publish("rules")
     return row
 
@@ -128,28 +155,29 @@ def delete_rule(caller: Caller, *, name: str, force: bool = False) -> None:
     live.publish("rules")
 
 
-def _roles(caller: Caller, params: Params) -> Iterator[Need]:
-    """iam:PassRole on every role that it hands to EventBridge."""
-    given = params["targets"]
-    items = given if isinstance(given, list | tuple) else ()
-    arns = [one.get("RoleArn") for one in items if isinstance(one, Mapping)]
-    for arn in dict.fromkeys(role_arn(arn) for arn in arns if isinstance(arn, str) and arn):
-        yield pass_role_need(arn, EVENTS)
-
-
-@operation("events:PutTargets", resource=_of("rule"), extra=_roles, writes=True)
+@operation(
+    "events:PutTargets",
+    resource=_of("rule"),
+    extra=lambda caller, params: _roles(params),
+    writes=True,
+)
 def put_targets(caller: Caller, *, rule: str, targets: Sequence[Mapping[str, Any]]) -> Rule:
     """Add ECS targets to a rule, or replace those of the same Id. Each runs tasks as the role it names, which must
     trust events.amazonaws.com and be allowed ecs:RunTask (and iam:PassRole on the tasks' own roles)."""
     row = Rule.objects.select_for_update().get(pk=find_rule(rule).pk)
+    _put(row, targets)
+    live.publish("rules")
+    return row
+
+
+def _put(row: Rule, targets: Sequence[Mapping[str, Any]]) -> None:
+    """`row` is locked or new."""
     found = checked_targets(targets)
     others = row.targets.exclude(target_id__in=[one["Id"] for one in found]).count()
     if others + len(found) > MOST:
         raise LimitExceeded(f"A rule has at most {MOST} targets.", fields={"targets": f"at most {MOST}"})
     for one in found:
         RuleTarget.objects.update_or_create(rule=row, target_id=one["Id"], defaults={"document": one})
-    live.publish("rules")
-    return row
 
 
 @operation("events:RemoveTargets", resource=_of("rule"), writes=True)

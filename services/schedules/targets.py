@@ -11,9 +11,10 @@ from base import tags as tag_rules
 from base.arn import is_arn
 from base.errors import InvalidParameter, OperationError, invalid, invalid_fields
 from clusters.queries import find_cluster
+from services import configuration
 from services.lookup import find_definition
-from services.overrides import checked_overrides
 from services.roles import find_role, role_arn
+from services.task_requests import wish
 from services.taskdef.errors import Report
 from services.taskdef.fields import TAG
 from services.taskdef.schema import Field, Flag, ListOf, Refused, Struct, Text, Whole
@@ -40,6 +41,11 @@ _STRATEGY = Struct({
     "type": Field(Text(choices=("spread", "binpack", "random")), "of strategy", required=True),
     "field": Field(_WORD, "what by"),
 })  # fmt: skip
+_SHARE = Struct({
+    "capacityProvider": Field(_WORD, "its name", required=True),
+    "weight": Field(Whole(0, 1000), "its share"),
+    "base": Field(Whole(0, 100_000), "so many first"),
+})  # fmt: skip
 _ECS = Struct({
     "TaskDefinitionArn": Field(Text(max_length=1600), "its ARN; without a revision the newest", required=True),
     "TaskCount": Field(Whole(1, 10), "how many", default=1),
@@ -52,7 +58,7 @@ _ECS = Struct({
     "EnableECSManagedTags": Field(Flag(), "tag them with aws:ecs:clusterName"),
     "EnableExecuteCommand": Field(Flag(), "whether ExecuteCommand may be used in them"),
     "Tags": Field(ListOf(Struct({"Key": TAG.fields["key"], "Value": TAG.fields["value"]})), "theirs", drop_empty=True),
-    "CapacityProviderStrategy": Refused(),
+    "CapacityProviderStrategy": Field(ListOf(_SHARE, maximum=20), "instead of a launch type", drop_empty=True),
     "PlatformVersion": Refused(),
     "ReferenceId": Refused(),
 })  # fmt: skip
@@ -96,12 +102,29 @@ def _check_one(target: dict[str, Any], at: str) -> None:
     if not trusts_service(role, EVENTS):
         raise invalid(f"{at}.RoleArn", f"its trust policy does not let {EVENTS} assume it")
     try:
-        find_cluster(target["Arn"])
-        definition = find_definition(target["EcsParameters"]["TaskDefinitionArn"], active=True)
-        checked_overrides(overrides_of(target), definition)
+        _check_run(run_parameters(target))
     except OperationError as error:
         fields = {f"{at}.{path}": text for path, text in error.fields.items()}
         raise InvalidParameter(f"{at}: {error}", fields=fields or {at: str(error)}) from None
+
+
+def _check_run(given: Mapping[str, Any]) -> None:
+    """Raises what RunTask would refuse `given` with now, room and rights aside."""
+    cluster = find_cluster(given["cluster"])
+    definition = find_definition(given["task_definition"], active=True)
+    configuration.capacity(cluster, definition, given["launch_type"], given["capacity_provider_strategy"])
+    configuration.placement(given["placement_strategy"], given["placement_constraints"])
+    wish(
+        cluster,
+        definition,
+        started_by="",
+        group=given["group"],
+        network_configuration=given.get("network_configuration"),
+        overrides=given["overrides"],
+        tags=given.get("tags"),
+        propagate_tags=given["propagate_tags"],
+        enable_ecs_managed_tags=given["enable_ecs_managed_tags"],
+    )
 
 
 def overrides_of(target: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -128,6 +151,7 @@ def run_parameters(target: Mapping[str, Any]) -> dict[str, Any]:
         "count": ecs["TaskCount"],
         "overrides": overrides_of(target),
         "launch_type": ecs.get("LaunchType"),
+        "capacity_provider_strategy": ecs.get("CapacityProviderStrategy"),
         "group": ecs.get("Group"),
         "placement_constraints": ecs.get("PlacementConstraints"),
         "placement_strategy": ecs.get("PlacementStrategy"),

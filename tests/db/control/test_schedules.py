@@ -217,6 +217,8 @@ def test_a_role_that_trusts_events_no_more_runs_nothing(ready: World) -> None:
         ),
         ({"ecs": {"TaskCount": 11}}, "targets[0].EcsParameters.TaskCount"),
         ({"ecs": {"CapacityProviderStrategy": [{}]}}, "targets[0].EcsParameters.CapacityProviderStrategy"),
+        ({"ecs": {"LaunchType": "FARGATE"}}, "targets[0].launchType"),
+        ({"ecs": {"Group": "service:web"}}, "targets[0].group"),
         ({"InputPath": "$.x"}, "targets[0].InputPath"),
         ({"SqsParameters": {"a": 1}}, "targets[0].SqsParameters"),
         ({"EcsParameters": None}, "targets[0].EcsParameters"),
@@ -228,6 +230,36 @@ def test_targets_that_cannot_be_are_named(ready: World, change: dict[str, Any], 
         put_targets(CALLER, rule="nightly", targets=[target(**change)])
     assert isinstance(caught.value, InvalidParameter)
     assert [path for path in caught.value.fields if path.startswith(field)]
+
+
+def test_a_rule_put_with_its_targets_is_put_with_them_or_not_at_all(ready: World) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        wrong = [target(), target(Id="b", RoleArn="nobody")]
+        put_rule(CALLER, name="both", schedule_expression="rate(1 hour)", targets=wrong)
+    assert (
+        set(caught.value.fields) == {"targets[1].RoleArn"} and not Rule.objects.filter(name="both").exists()
+    )
+    with pytest.raises(InvalidParameter):
+        put_rule(
+            CALLER, name="nightly", schedule_expression="rate(1 hour)", targets=[target(RoleArn="nobody")]
+        )
+    assert Rule.objects.get().expression == "cron(0 * * * ? *)"
+    made = put_rule(CALLER, name="both", schedule_expression="rate(1 hour)", targets=[target(Id="b")])
+    assert [one.target_id for one in made.targets.all()] == ["b"]
+
+
+def test_a_target_runs_by_a_capacity_provider_strategy(ready: World) -> None:
+    share = {"capacityProvider": "FARGATE", "weight": 1}
+    ecs = {"CapacityProviderStrategy": [share], "LaunchType": "FARGATE"}
+    with pytest.raises(InvalidParameter, match="both a launch type and capacity provider"):
+        put_targets(CALLER, rule="nightly", targets=[target(ecs=ecs)])
+    fargate = {"cpu": "256", "memory": "512", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"]}
+    ready.register("small", "job:1", command=["work"], task=fargate)
+    definition = here.task_definition_arn("small", 1)
+    ecs = {"CapacityProviderStrategy": [share], "TaskDefinitionArn": definition}
+    put_targets(CALLER, rule="nightly", targets=[target(ecs=ecs)])
+    ready.run(3660)
+    assert [task.capacity_provider for task in Task.objects.filter(service=None)] == ["FARGATE"]
 
 
 def test_five_targets_at_most_and_removed_by_id(ready: World) -> None:
