@@ -1,7 +1,7 @@
 """Who may follow which topic. A topic carries no data, only that something changed; even that is not for everyone.
 
 overview, clusters, services, tasks, task-definitions, instances,
-secrets, parameters, audit                                                lists: whoever is signed in
+secrets, parameters, rules, audit                                         lists: whoever is signed in
 cluster:<name>  service:<cluster>/<name>  task:<id>  taskdef:<family>  instance:<id>
 logs:<any of the above with a colon>                                      that part's log lines
 """
@@ -25,6 +25,7 @@ LISTS = frozenset(
         "instances",
         "secrets",
         "parameters",
+        "rules",
         "audit",
     }
 )

@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from console.web import service_words
+from console.web import links, service_words
 from console.web import waiting as waiting_words
 
 register = template.Library()
@@ -43,6 +43,18 @@ def event_text(message: str, service: str) -> SafeString:
         lambda found: format_html("<code>{}</code>", found[1][:8]), conditional_escape(text)
     )
     return mark_safe(shortened)  # noqa: S308 (escaped above)
+
+
+@register.simple_tag
+def to_target(target: str) -> dict[str, str]:
+    """What a button posts to name a rule's target."""
+    return {"target": target}
+
+
+@register.inclusion_tag("components/role_link.html")
+def role_link(arn: str) -> dict[str, str]:
+    """A role by its name, with the way to its page."""
+    return {"name": arn.rpartition("/")[2], "url": links.of_arn(arn)}
 
 
 @register.simple_tag

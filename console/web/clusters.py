@@ -21,7 +21,7 @@ from clusters.models import Cluster, ContainerInstance
 from clusters.network_operations import update_cluster_network
 from clusters.operations import create_cluster, delete_cluster
 from clusters.queries import describe_cluster, list_clusters, list_container_instances
-from console.web import changes, hosts, links, service_rows, task_rows
+from console.web import changes, hosts, links, rule_rows, service_rows, task_rows
 from console.web.fields import TagsField
 from console.web.forms import mark
 from console.web.overview import cluster_cards
@@ -100,6 +100,7 @@ def cluster(request: HttpRequest, cluster: str) -> HttpResponseBase:
         "tabs": _tabs(found, card),
         "crumbs": [Crumb(_("Clusters"), links.to("clusters")), Crumb(found.name)],
         "topics": f"cluster:{found.name}",
+        "tab_topics": f"cluster:{found.name} rules" if tab == "schedules" else f"cluster:{found.name}",
         "may_delete": may(request, "ecs:DeleteCluster", found.arn, reason=_held(found, card)),
         "may_register": may(request, "ecs:RegisterContainerInstance", found.arn),
         "summary": capacity(found, card),
@@ -155,6 +156,7 @@ def _tabs(cluster: Cluster, card: Mapping[str, object]) -> list[Tab]:
     return [
         Tab("services", _("Services"), "?tab=services", cluster.active_services),
         Tab("tasks", _("Tasks"), "?tab=tasks", cluster.running_tasks + cluster.pending_tasks),
+        Tab("schedules", _("Scheduled tasks"), "?tab=schedules"),
         Tab("instances", _("Instances"), "?tab=instances", instances),
         Tab("events", _("Events"), "?tab=events"),
         Tab("changes", _("Changes"), "?tab=changes"),
@@ -185,6 +187,10 @@ def _services(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
 
 def _tasks(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
     return task_rows.listed(request, list_tasks(caller(request), cluster=cluster.name, desired_status=None))
+
+
+def _schedules(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
+    return rule_rows.listed(request, cluster)
 
 
 def _instances(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
@@ -282,6 +288,7 @@ def _providers(request: HttpRequest, cluster: Cluster) -> list[dict[str, object]
 TABS = {
     "services": _services,
     "tasks": _tasks,
+    "schedules": _schedules,
     "instances": _instances,
     "events": _events,
     "changes": _changes,

@@ -23,6 +23,7 @@ _MAIN = (
     ("clusters", gettext_lazy("Clusters"), "hexagons", ("clusters", "cluster")),
     ("services", gettext_lazy("Services"), "stack-2", ("services", "service", "deployment", "rollback")),
     ("tasks", gettext_lazy("Tasks"), "box", ("tasks", "task")),
+    ("rules", gettext_lazy("Scheduled tasks"), "calendar-time", ("rule",)),
     ("task-definitions", gettext_lazy("Task definitions"), "versions", ("task-definition", "family")),
     ("instances", gettext_lazy("Instances"), "server", ("instances", "instance")),
     ("secrets", gettext_lazy("Secrets"), "lock", ("secret",)),

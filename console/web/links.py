@@ -34,6 +34,10 @@ def revision(family: str, revision: int | str) -> str:
     return to("task-definition", family, revision)
 
 
+def rule(name: str) -> str:
+    return to("rule", name)
+
+
 def secret_name(arn: str) -> str:
     """`shop/database` of `arn:...:secret:shop/database-a1b2c3`."""
     return _SUFFIX.sub("", arn.split(":", 6)[-1])
@@ -55,6 +59,8 @@ def of_arn(arn: str) -> str:
     if kind == "task-definition" and rest:
         name, _, number = rest.partition(":")
         return (revision(name, number) if number.isdigit() else "") or family(name)
+    if arn.startswith("arn:aws:events:") and kind == "rule" and rest:
+        return rule(rest)
     if arn.startswith("arn:aws:secretsmanager:"):
         return to("secret", secret_name(arn))
     if arn.startswith("arn:aws:ssm:") and kind == "parameter" and rest:

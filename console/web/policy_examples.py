@@ -15,6 +15,7 @@ Kind = Literal["identity", "trust", "resource"]
 Statement = dict[str, Any]
 
 TASKS_SERVICE = "ecs-tasks.amazonaws.com"
+EVENTS_SERVICE = "events.amazonaws.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,18 @@ def _pass_role() -> Statement:
     }
 
 
+def _by_the_clock() -> Statement:
+    """Of the role of a scheduled task."""
+    names = here.names()
+    return {
+        "Sid": "RunByTheClock",
+        "Effect": "Allow",
+        "Action": "ecs:RunTask",
+        "Resource": names.ecs("task-definition/report:*"),
+        "Condition": {"ArnEquals": {"ecs:cluster": names.cluster("default")}},
+    }
+
+
 def _secret() -> Statement:
     names = here.names()
     arn = f"arn:aws:secretsmanager:{names.region}:{names.account}:secret:web/database-??????"
@@ -107,6 +120,10 @@ def _trust_tasks() -> Statement:
         "Principal": {"Service": TASKS_SERVICE},
         "Action": "sts:AssumeRole",
     }
+
+
+def _trust_events() -> Statement:
+    return {**_trust_tasks(), "Sid": "ScheduledTasks", "Principal": {"Service": EVENTS_SERVICE}}
 
 
 def _trust_user() -> Statement:
@@ -155,12 +172,14 @@ _IDENTITY = (
     Example("not-zero", gettext_lazy("Forbid scaling to zero"), _not_to_zero),
     Example("team", gettext_lazy("Everything that carries the person’s team tag"), _own_team),
     Example("pass-role", gettext_lazy("Give a role to tasks"), _pass_role),
+    Example("clock", gettext_lazy("Run tasks by the clock"), _by_the_clock),
     Example("secret", gettext_lazy("Read one secret"), _secret),
     Example("office", gettext_lazy("Only from the office"), _office),
     Example("mfa", gettext_lazy("Only with a second factor"), _second_factor),
 )
 _TRUST = (
     Example("tasks", gettext_lazy("Tasks may take this role"), _trust_tasks),
+    Example("events", gettext_lazy("Scheduled tasks may take this role"), _trust_events),
     Example("person", gettext_lazy("One person may switch to it"), _trust_user),
     Example("account", gettext_lazy("Whoever a policy allows it, with a second factor"), _trust_account),
 )

@@ -18,6 +18,7 @@ from console.web import links
 from console.web.page import caller, page
 from console.web.parts import Hit
 from services.queries import list_services, list_task_definition_families, list_task_definitions, list_tasks
+from services.schedules.operations import list_rules
 
 MOST = 6
 
@@ -47,6 +48,11 @@ def hits(me: Caller, q: str) -> Iterator[Hit]:
         for instance in found[:MOST]:
             url = links.instance(instance.cluster.name, instance.pk)
             yield Hit(_("Instances"), str(instance), url, "server", instance.cluster.name)
+    if me.may("events:ListRules", "*").allowed:
+        for rule in list_rules(me).prefetch_related(None).filter(name__icontains=q)[:MOST]:
+            yield Hit(
+                _("Scheduled tasks"), rule.name, links.rule(rule.name), "calendar-time", rule.expression
+            )
     yield from _identities(me, q)
 
 

@@ -23,6 +23,7 @@ from console.web import (
     tags,
     task_list,
     urls_access,
+    urls_rules,
     urls_services,
     urls_signin,
     urls_vault,
@@ -74,6 +75,7 @@ urlpatterns: list[URLPattern] = [
     path("audit/verify/", audit.verify, name="audit-verify"),
     path("audit/<int:record>/", audit_record.record, name="audit-record"),
     *urls_access.urlpatterns,
+    *urls_rules.urlpatterns,
     *urls_services.urlpatterns,
     *urls_vault.urlpatterns,
 ]

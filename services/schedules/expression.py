@@ -46,13 +46,16 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """`days(year, month)`: the days of that month on which it fires."""
+    """`days(year, month)`: the days of that month on which it fires. `of_month`, `of_week`: those fields as they were
+    written, in capitals; one of them is `?`."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
     months: frozenset[int]
     years: frozenset[int]
     days: Callable[[int, int], frozenset[int]]
+    of_month: str
+    of_week: str
 
     def next_after(self, moment: datetime, *, since: datetime | None = None) -> datetime | None:
         """None: never again. `since` is of no consequence."""
@@ -80,6 +83,16 @@ class Cron:
 
 
 Schedule = Rate | Cron
+
+
+def next_times(schedule: Schedule, moment: datetime, *, since: datetime, count: int) -> list[datetime]:
+    """The next `count` times after `moment`, fewer where there are no more."""
+    found: list[datetime] = []
+    at = schedule.next_after(moment, since=since)
+    while at is not None and len(found) < count:
+        found.append(at)
+        at = schedule.next_after(at, since=since)
+    return found
 
 
 def parse(text: object) -> Schedule:
@@ -162,7 +175,19 @@ def _cron(fields: list[str]) -> Cron:
         _MONTH.values(month),
         _YEAR.values(year),
         _days_of_month(of_month) if of_week == "?" else _days_of_week(of_week),
+        of_month,
+        of_week,
     )
+
+
+def month_days(text: str) -> frozenset[int]:
+    """Of a day-of-month without L and W. Raises ExpressionError."""
+    return _OF_MONTH.values(text)
+
+
+def week_days(text: str) -> frozenset[int]:
+    """Of a day-of-week without L and #; 1 is Sunday. Raises ExpressionError."""
+    return _OF_WEEK.values(text)
 
 
 def _length(year: int, month: int) -> int:

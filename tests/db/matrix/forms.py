@@ -24,17 +24,26 @@ _DEPLOY = {
     "circuit_breaker": "rollback",
     "grace_period": 0,
 }
+_TARGET = {
+    "cluster": "production",
+    "task_definition": "web:13",
+    "count": 1,
+    "capacity": "EC2",
+    "role": "scheduler",
+}
 
 
 @dataclass(frozen=True)
 class Form:
-    """A POST to the page `page` (its name in the urls). `{name}`s are the scene's."""
+    """A POST to the page `page` (its name in the urls). `{name}`s are the scene's. `beside`: a permission that it
+    needs for what it is given, beside those of its operations."""
 
     page: str
     operations: tuple[str, ...]
     place: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
     query: str = ""
+    beside: str = ""
 
     def __str__(self) -> str:
         return f"{self.page} {dict(self.place)}"
@@ -136,6 +145,18 @@ FORMS = (
         ("register_task_definition",),
         data={"do": "register", "source": "json", "document": _DEFINITION},
     ),
+    Form(
+        "rule-new",
+        ("put_rule", "put_targets"),
+        data={"name": "matrix", "expression": "rate(1 hour)", **_TARGET},
+        beside="iam:PassRole",
+    ),
+    Form("rule-edit", ("put_rule",), {"name": "nightly"}, {"expression": "rate(1 hour)"}),
+    Form("rule-target", ("put_targets",), {"name": "nightly"}, _TARGET, "?id=a", beside="iam:PassRole"),
+    Form("rule-target-remove", ("remove_targets",), {"name": "nightly"}, {"target": "a"}),
+    Form("rule-state", ("disable_rule",), {"name": "nightly"}, {"status": "DISABLED"}),
+    Form("rule-state", ("enable_rule",), {"name": "paused"}, {"status": "ENABLED"}),
+    Form("rule-delete", ("delete_rule",), {"name": "nightly"}),
     Form("task-definition-deregister", ("deregister_task_definition",), {"family": "web", "revision": 10}),
     Form("user-new", ("create_user",), data={"username": "matrix", "password": "another long phrase"}),
     Form("user-key-new", ("create_access_key",), {"name": "amina"}),
@@ -250,7 +271,7 @@ READS = {
     *("task-definition-compare", "audit", "audit-export", "audit-verify", "audit-record", "users", "user"),
     *("groups", "group", "roles", "role", "policies", "policy", "policy-compare", "simulator"),
     *("access-explain", "secrets", "parameters", "user-sign-in", "programs"),
-    *("task-exec", "exec-session-transcript"),
+    *("task-exec", "exec-session-transcript", "rules", "rule"),
 }
 # Looked at by tests of their own: a role is switched to by its trust policy, a rollback is what was previewed, a
 # policy is edited in versions.

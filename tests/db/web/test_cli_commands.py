@@ -51,6 +51,7 @@ NAMES = {
     "inline": ("amina",),
     "group": ("team",),
     "role": ("scheduler",),
+    "rule": ("nightly",),
     "policy": ("mine",),
     "secret": ("shop/db", "guarded"),
     "parameter": ("/shop/level",),

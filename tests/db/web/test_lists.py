@@ -25,6 +25,7 @@ PAGES = (
     "/clusters/",
     "/clusters/production/",
     "/clusters/production/?tab=tasks",
+    "/clusters/production/?tab=schedules",
     "/clusters/production/?tab=instances",
     "/clusters/production/?tab=events",
     "/clusters/production/?tab=changes",
