@@ -144,12 +144,20 @@ class Haunted(World):
         before = len(self.deaths)
         with self.process():
             JOBS[name](*args)
-        self.after_step()
+        self._stepped()
         # A worker started again in its place takes over what it held; only where no other one of its name runs.
         if len(self.deaths) > before and not self._running and self.random.random() < 0.5:
             self.took_over += 1
             with self.process():
                 sweep.take_over()
+
+    def _stepped(self) -> None:
+        """Whoever looks on is no worker, and is not killed."""
+        running, self._running = self._running, []
+        try:
+            self.after_step()
+        finally:
+            self._running = running
 
     # ---- in the place of World's own --------------------------------------------------------------
 
@@ -157,6 +165,8 @@ class Haunted(World):
         worked = False
         with self.process():
             worked = self._pump_events()
+        if worked:
+            self._stepped()
         if self.sweeping and self.clock.now() >= self._next_sweep:
             self._next_sweep = self.clock.now() + timedelta(seconds=self.sweep_every)
             with self.process():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -17,6 +20,7 @@ from clusters.operations import update_container_instance_state
 from services import operations, task_operations
 from services.models import Service, Task
 from tests.db.control.world import CALLER
+from tests.db.simulation.asking import NOBODY, ask
 from tests.db.simulation.haunted import Haunted
 
 CHECK = {"command": ["CMD", "/bin/health"], "interval": 5, "retries": 2, "timeout": 2}
@@ -41,6 +45,12 @@ class Wish:
     count: int
     image: str
     deleted: bool = False
+    deployments: int = 1  # that were accepted, at least
+
+
+def _port(service: str) -> int:
+    """Each service has its own, so that there is room for all in the end."""
+    return 8000 + int(service.removeprefix("s"))
 
 
 class Storm:
@@ -52,7 +62,13 @@ class Storm:
         self.wishes: dict[str, Wish] = {}
         self.seen: set[str] = set()
         self._lost: set[str] = set()  # engines that did not answer the watcher last time
-        self.strangers: set[str] = set()  # hosts with a container of another installation
+        self.strangers: dict[str, str] = {}  # host -> its container of another installation
+        self.restarted: set[str] = set()  # hosts whose engine was, and the stranger with it
+        # What the laws know; a user who rolls back expects what they saw.
+        self.completions: dict[str, list[str]] = defaultdict(list)  # service -> revisions, the newest last
+        self.frozen: dict[str, tuple[str, str]] = {}  # service revision -> image, MARK
+        self.ports: dict[int, tuple[tuple[int, str], ...]] = {}  # of a task definition
+        self._marks = itertools.count(1)
         for number in range(self.random.randint(2, 3)):
             self._add_host(f"h{number}", self.random.choice([4096, 8192]))
         choose = self.random.choice
@@ -70,15 +86,19 @@ class Storm:
         for image, behaviour in IMAGES.items():
             host.add_image(image, behaviour)
         stranger = FakeEngine(host, "another-installation")
-        stranger.start_container(stranger.create_container(ContainerSpec("stranger", "good:1", {})))
-        self.strangers.add(name)
+        made = stranger.create_container(ContainerSpec("stranger", "good:1", {}))
+        stranger.start_container(made)
+        self.strangers[name] = made
 
     # ---- users -------------------------------------------------------------------------------------
 
-    def _definition(self, image: str) -> str:
+    def _definition(self, image: str, port: int | None = None) -> str:
         more: dict[str, Any] = {"healthCheck": CHECK} if self.random.random() < 0.5 or image == "sick" else {}
+        more["environment"] = [{"name": "MARK", "value": str(next(self._marks))}]
         task = {"networkMode": "awsvpc"} if self.random.random() < 0.2 else {}
         cpu = self.random.choice([64, 128, 256])
+        if port is not None and not task and self.random.random() < 0.15:
+            more["portMappings"] = [{"containerPort": 80, "hostPort": port}]
         return self.world.register(
             "web", image, cpu=cpu, stopTimeout=self.random.choice([2, 5]), task=task, **more
         )
@@ -95,10 +115,12 @@ class Storm:
     def _create(self) -> None:
         name, count = f"s{len(self.wishes)}", self.random.randint(0, 4)
         network = self.random.choice(GOOD[:3])
-        self.world.create(
-            name, self._definition(network), count, deployment_configuration=self._configuration()
-        )
+        definition, configuration = self._definition(network, _port(name)), self._configuration()
+        self.ask(lambda: self.world.create(name, definition, count, deployment_configuration=configuration))
         self.wishes[name] = Wish(count, network)
+
+    def ask(self, call: Callable[[], Any]) -> Any | None:
+        return ask(self.world, call)
 
     def active(self) -> list[str]:
         return [name for name, wish in self.wishes.items() if not wish.deleted]
@@ -120,40 +142,68 @@ class Storm:
         match deed:
             case "scale":
                 count = self.random.randint(0, 5)
-                world.update(name, desired_count=count)
+                self.ask(lambda: world.update(name, desired_count=count))
                 wish.count = count
             case "deploy":
                 image = self.random.choice(list(IMAGES))
-                world.update(name, task_definition=self._definition(image))
-                wish.image = image
+                definition = self._definition(image, _port(name))
+                self.ask(lambda: world.update(name, task_definition=definition))
+                wish.image, wish.deployments = image, wish.deployments + 1
             case "configure":
-                world.update(name, deployment_configuration=self._configuration())
+                configuration = self._configuration()
+                self.ask(lambda: world.update(name, deployment_configuration=configuration))
             case "roll back":
-                operations.roll_back(CALLER, service=name)
+                self._roll_back(name)
             case "stop deployment":
-                row = world.service(name)
-                if row.deployment is not None:
-                    stop = self.random.choice(["ROLLBACK", "ABORT"])
-                    operations.stop_service_deployment(
-                        CALLER, service_deployment=row.deployment.arn, stop_type=stop
-                    )
+                self._stop_deployment(name)
+            case "ask for what is denied":
+                self._nobody(name)
             case "create or delete":
                 if len(self.wishes) < _MOST_SERVICES and self.random.random() < 0.6:
                     self._create()
                 elif len(self.active()) > 1:
-                    operations.delete_service(CALLER, service=name, force=True)
+                    self.ask(lambda: operations.delete_service(CALLER, service=name, force=True))
                     wish.deleted = True
             case "stop a task":
                 rows = (
                     Task.objects.filter(service__name=name).exclude(status="STOPPED").order_by("created_at")
                 )
                 if rows:
-                    task_operations.stop_task(CALLER, task=self.random.choice(list(rows)).pk)
+                    task = self.random.choice(list(rows)).pk
+                    self.ask(lambda: task_operations.stop_task(CALLER, task=task))
             case "run a task":
-                world.run_task(self._definition("good:1"), count=1)
+                definition = self._definition("good:1")
+                self.ask(lambda: world.run_task(definition, count=1))
             case _:
                 return False
         return True
+
+    def _roll_back(self, name: str) -> None:
+        """To what completed last, and where that runs already, to what completed before it, as the laws saw it."""
+        row, done = self.world.service(name), self.completions[name]
+        under_way = row.deployment is not None and row.deployment.target_id != row.completed_revision_id
+        expected = done[-1:] if under_way else done[-2:-1]
+        made = self.ask(lambda: operations.roll_back(CALLER, service=name))
+        if made is not None:
+            gone_to = made.rollback_id if made.status == "ROLLBACK_REQUESTED" else made.target_id
+            assert [gone_to] == expected, f"rule 5: {name} rolls back to {gone_to}, not {expected}"
+
+    def _stop_deployment(self, name: str) -> None:
+        row, stop = self.world.service(name), self.random.choice(["ROLLBACK", "ABORT"])
+        if row.deployment is not None:
+            key = row.deployment.arn
+            self.ask(
+                lambda: operations.stop_service_deployment(CALLER, service_deployment=key, stop_type=stop)
+            )
+
+    def _nobody(self, name: str) -> None:
+        what = self.random.randrange(3)
+        calls: list[Callable[[], Any]] = [
+            lambda: operations.update_service(NOBODY, service=name, desired_count=9),
+            lambda: operations.delete_service(NOBODY, service=name, force=True),
+            lambda: operations.roll_back(NOBODY, service=name),
+        ]
+        self.ask(calls[what])
 
     # ---- mishaps -------------------------------------------------------------------------------------
 
@@ -170,6 +220,7 @@ class Storm:
                 self._cut_off(name)
                 world.run(self.random.choice([0, 3]))
                 host.restart()
+                self.restarted.add(name)
                 if self.random.random() < 0.3:
                     self._forget_starts(name)
                 self._come_back(name)
@@ -252,7 +303,7 @@ class Storm:
             row = world.instance(name)
             if row.status == "DRAINING":
                 update_container_instance_state(CALLER, container_instance=row.pk, status="ACTIVE")
-        for number in range(2):
+        for number in range(3):
             self._add_host(f"big{number}", 16384)
         self._watch(True)
         for name in self.active():
@@ -276,6 +327,7 @@ class Storm:
             if image not in GOOD or idle:
                 self.world.update(name, task_definition=self._definition("good:1"))
                 self.wishes[name].image = "good:1"
+                self.wishes[name].deployments += 1
 
     def settled(self) -> bool:
         rows = Service.objects.exclude(status="INACTIVE")
@@ -294,5 +346,6 @@ class Storm:
 _DEEDS = (
     ["scale", "deploy", "drain or activate", "cut off or back", "kill a container"] * 2
     + ["configure", "roll back", "stop deployment", "create or delete", "stop a task", "run a task"]
+    + ["roll back", "ask for what is denied"]
     + ["engine restart", "slow or lost answers", "watcher down or up", "broker forgets", "clock jump"]
 )

@@ -5,14 +5,15 @@ SIMULATION_SEED=100-199 pytest -v tests/db/simulation        # these seeds
 SIMULATION_SEED=116 pytest -s tests/db/simulation            # replay one, step by step; "2,116": two, in this order
 
 What a seed plays depends on the seed alone: ids are drawn from it, time is made up, and nothing is kept from the storm
-before. Slow: a storm takes some seconds.
+before. A storm takes some seconds: without more ado only the first are played, `make test-full` plays more.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -20,16 +21,17 @@ from django.db import transaction
 from services import operations
 from services.models import Deployment, Task
 from tests.db.control.world import CALLER
+from tests.db.simulation.arrival import arrived
 from tests.db.simulation.haunted import Haunted
-from tests.db.simulation.laws import Laws, arrived
+from tests.db.simulation.laws import Laws
 from tests.db.simulation.storm import Storm
 from tests.unit.simulation.seeds import chosen, tell
 
 LOOPS = int(os.environ.get("SIMULATION_LOOPS", "16"))
+SHORT = 2  # storms of the ordinary suite
 DEEDS = 25
 _ALIGN = 60.0
 _PATIENCE = 3 * 3600.0
-pytestmark = pytest.mark.slow
 Haunt = Callable[[int, Callable[..., None]], Haunted]
 
 
@@ -37,6 +39,7 @@ def weather(storm: Storm) -> None:
     world, aligned = storm.world, storm.world.clock.now()
     for _ in range(DEEDS):
         tell(world.clock.now().time(), storm.disturb())
+        world.after_step()
         world.run(storm.pause().total_seconds())
         aligned = _align(storm, aligned)
 
@@ -80,7 +83,12 @@ def run(haunt: Haunt, seed: int) -> Storm:
     return storm
 
 
-@pytest.mark.parametrize("seed", chosen(LOOPS))
+def _seeds() -> Iterator[Any]:
+    for number, seed in enumerate(chosen(LOOPS)):
+        yield pytest.param(seed, marks=pytest.mark.slow if number >= SHORT else ())
+
+
+@pytest.mark.parametrize("seed", _seeds())
 def test_a_storm(haunt: Haunt, seed: int) -> None:
     try:
         run(haunt, seed)
@@ -88,6 +96,7 @@ def test_a_storm(haunt: Haunt, seed: int) -> None:
         raise AssertionError(f"replay with SIMULATION_SEED={seed}: {error}") from error
 
 
+@pytest.mark.slow
 def test_a_seed_plays_the_same_whatever_was_played_before(haunt: Haunt) -> None:
     def played(seed: int) -> list[tuple[str, tuple[object, ...]]]:
         with transaction.atomic():
@@ -101,6 +110,7 @@ def test_a_seed_plays_the_same_whatever_was_played_before(haunt: Haunt) -> None:
     assert played(3) == first
 
 
+@pytest.mark.slow
 def test_a_storm_is_worth_something(haunt: Haunt) -> None:
     """One with everything in it: workers died at statements and at engine calls, jobs ran within jobs."""
     world = haunt(7, tell)

@@ -1,4 +1,8 @@
-"""The safety rules, held against the fleet itself at every step: rows and engines, not plans."""
+"""The safety rules, held against the fleet itself at every step: rows and engines, not plans.
+
+What only a plan can break (the lower bound of rule 1, rule 5, rule 8) `tests/unit/scheduler/rules.py` holds for every
+plan that is made here. `test_laws.py` breaks each law on purpose.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,6 @@ class Laws:
         self.fleet = fleet
         self._status: dict[str, Status] = {}
         self._count: dict[str, int] = {}
-        self._desired: dict[str, int] = {}
         self._strict = fleet.stalling == 0.0  # no worker ever outlives its lease
 
     def hold(self) -> None:
@@ -25,6 +28,7 @@ class Laws:
         self._rule_2()
         self._rule_3()
         self._rule_4()
+        self._health()
 
     def _rule_1(self) -> None:
         """Above the maximum the number of tasks only falls."""
@@ -63,6 +67,13 @@ class Laws:
             for key, _ in host.containers:
                 known = not key or key in self.fleet.live or key == "gone"
                 assert known or not self._strict, f"rule 4: {key} on {host.id} outlives its task"
+
+    def _health(self) -> None:
+        """What never runs for 40 s is never healthy, whatever the clock says and whoever did not hear of its end: no
+        deployment completes over it (rule 5), and its failures count (rule 8)."""
+        for task in self.fleet.live.values():
+            passed = task.healthy_at is not None and task.fate in ("crashes", "fails to start")
+            assert not passed, f"health: {task.id}, that {task.fate}, counts as healthy"
 
 
 def arrived(fleet: Driving) -> None:

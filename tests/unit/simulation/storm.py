@@ -223,8 +223,8 @@ class Storm(Planning):
         self.wake_all()
 
     def relieve(self) -> None:
-        """A bad revision that no breaker ends is tried for ever, as ECS does, also by a rollback to one that was
-        completed by a clock's jump, say: its user deploys a good one."""
+        """A bad revision that no breaker ends is tried for ever, as ECS does, also by a rollback to one that completed
+        while nothing of it was desired: its user deploys a good one."""
         for service in self.active():
             effective, d = service.effective(), service.deployment
             bad = effective is None or service.characters[effective] not in GOOD
