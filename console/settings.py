@@ -266,6 +266,8 @@ SPECTACULAR_SETTINGS = {
     "PREPROCESSING_HOOKS": ["console.rest.schema.canonical"],
     "COMPONENT_SPLIT_PATCH": False,
     "SORT_OPERATIONS": False,
+    # pidMode and ipcMode of daemon task definitions have the same words.
+    "ENUM_NAME_OVERRIDES": {"DaemonNamespaceModeEnum": ["none"]},
 }
 
 LOGGING = logs.configure(env.str("SLIPWAY_LOG_LEVEL", default="INFO"))
