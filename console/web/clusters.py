@@ -22,6 +22,7 @@ from clusters.network_operations import update_cluster_network
 from clusters.operations import create_cluster, delete_cluster
 from clusters.queries import describe_cluster, list_clusters, list_container_instances
 from console.web import changes, hosts, links, rule_rows, service_rows, task_rows
+from console.web.cluster_settings import execute_command
 from console.web.fields import TagsField
 from console.web.forms import mark
 from console.web.overview import cluster_cards
@@ -104,6 +105,7 @@ def cluster(request: HttpRequest, cluster: str) -> HttpResponseBase:
         "may_delete": may(request, "ecs:DeleteCluster", found.arn, reason=_held(found, card)),
         "may_register": may(request, "ecs:RegisterContainerInstance", found.arn),
         "summary": capacity(found, card),
+        "gpus": lambda: hosts.gpus_of(list_container_instances(me, cluster=found.name)),
     }
     if wanted(request, "cluster-tab"):
         context |= TABS[tab](request, found)
@@ -253,6 +255,10 @@ def _configuration(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
         "may_network": may(request, "slipway:UpdateClusterNetwork", cluster.arn),
         "providers": _providers(request, cluster),
         "sums": sums,
+        "sum_gpus": hosts.gpus_of(room),
+        "may_providers": may(request, "ecs:PutClusterCapacityProviders", cluster.arn),
+        "may_configure": may(request, "ecs:UpdateCluster", cluster.arn),
+        "exec": execute_command(cluster),
     }
 
 

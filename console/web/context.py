@@ -26,6 +26,7 @@ _MAIN = (
     ("rules", gettext_lazy("Scheduled tasks"), "calendar-time", ("rule",)),
     ("task-definitions", gettext_lazy("Task definitions"), "versions", ("task-definition", "family")),
     ("instances", gettext_lazy("Instances"), "server", ("instances", "instance")),
+    ("capacity-providers", gettext_lazy("Capacity"), "cpu", ("capacity-provider",)),
     ("secrets", gettext_lazy("Secrets"), "lock", ("secret",)),
     ("parameters", gettext_lazy("Parameters"), "list-details", ("parameter",)),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django import forms
@@ -12,15 +13,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from base.errors import AccessDenied, OperationError
+from console.web.capacity_form import ServiceCapacityForm
+from console.web.commands import command
 from console.web.deployment_form import DeploymentForm
+from console.web.following import begin_with_address, given_so_far
 from console.web.forms import mark
+from console.web.managed_tags_form import ManagedTagsForm
 from console.web.page import caller, may, page
 from console.web.placement_form import ServicePlacementForm
 from console.web.places import to_service
 from console.web.service_words import short_image
 from console.web.terminal_form import TerminalForm
 from console.web.terms import drawn
-from services import operations, queries
+from services import operations, queries, strategy
 from services.lookup import split_definition
 from services.models import Service, ServiceRevision, TaskDefinition
 from services.taskdef.diff import diff
@@ -28,7 +33,7 @@ from services.taskdef.diff import diff
 _MOST_REVISIONS = 60  # offered; older ones by `?task_definition=`
 
 
-class DeployForm(DeploymentForm, ServicePlacementForm, TerminalForm):
+class DeployForm(ServiceCapacityForm, DeploymentForm, ServicePlacementForm, TerminalForm, ManagedTagsForm):
     task_definition = forms.ChoiceField(label=gettext_lazy("Revision"))
     force = forms.BooleanField(
         label=gettext_lazy("Force a new deployment"),
@@ -43,6 +48,8 @@ class DeployForm(DeploymentForm, ServicePlacementForm, TerminalForm):
 
 _PATHS = {
     "taskDefinition": "task_definition",
+    **ServiceCapacityForm.CAPACITY_PATHS,
+    **ManagedTagsForm.MANAGED_PATHS,
     **DeploymentForm.PATHS,
     **ServicePlacementForm.SERVICE_PATHS,
     **TerminalForm.TERMINAL_PATHS,
@@ -59,23 +66,34 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
     chosen = next((row for row in offered if str(row) == asked), None) or (
         offered[0] if offered else current.task_definition
     )
-    initial = {
+    initial: dict[str, Any] = {
         "task_definition": str(chosen),
-        "force": bool(request.GET.get("force")),
         **DeploymentForm.initial_of(found),
         **ServicePlacementForm.placement_of(current.configuration),
         "terminals": TerminalForm.terminals_of(allowed=found.enable_execute_command),
+        "managed_tags": ManagedTagsForm.managed_of(on=found.enable_ecs_managed_tags),
         "rebalance": found.availability_zone_rebalancing == "ENABLED",
     }
-    form = DeployForm(request.POST or None, initial=initial)
-    form.fields["task_definition"].choices = [(str(row), _label(row, current)) for row in offered]  # type: ignore[attr-defined]
+    labels = [(str(row), _label(row, current)) for row in offered]
+
+    def make(data: Mapping[str, Any] | None) -> DeployForm:
+        form = DeployForm(data, initial=dict(initial))
+        form.fields["task_definition"].choices = labels  # type: ignore[attr-defined]
+        daemon = found.scheduling_strategy == strategy.DAEMON
+        form.offer_of_service(found.cluster, current.configuration, daemon=daemon)
+        return form
+
+    form = make(request.POST or None)
+    begin_with_address(form, request)
+    form.initial["task_definition"] = str(chosen)
     if request.method == "POST" and form.is_valid():
         try:
-            operations.update_service(me, service=service, cluster=cluster, **_parameters(found, form))
+            parameters = _parameters(found, form, form.cleaned_data)
+            operations.update_service(me, service=service, cluster=cluster, **parameters)
         except AccessDenied:
             raise
         except OperationError as error:
-            mark(form, error, _PATHS)
+            mark(form, error, {**form.share_paths(form.cleaned_data, "capacityProviderStrategy"), **_PATHS})
         else:
             messages.success(
                 request,
@@ -90,7 +108,7 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
         "may_update": may(request, "ecs:UpdateService", found.arn),
         "changes": drawn(diff(current.task_definition.document, chosen.document)),
         "crumbs": to_service(cluster, service, _("Deploy")),
-        "cli": f"aws ecs update-service --cluster {cluster} --service {service} --task-definition {chosen}",
+        "cli": lambda: command("update_service", _shown(found, make, form)),
     }
     return render(request, "web/service/deploy.html", values, status=400 if form.errors else 200)
 
@@ -120,10 +138,26 @@ def _label(row: TaskDefinition, current: ServiceRevision) -> str:
     return f"{label} · {runs}" if row.pk == current.task_definition_id else label
 
 
-def _parameters(service: Service, form: DeployForm) -> dict[str, Any]:
+def _shown(
+    service: Service, make: Callable[[Mapping[str, Any] | None], DeployForm], form: DeployForm
+) -> dict[str, Any]:
+    """For the command line: what the form asks for, without what is so already."""
+    begun, before = given_so_far(make(None), make)
+    asks, given = given_so_far(form, make)
+    now = _parameters(service, begun, before)
+    revision = given["task_definition"] or form["task_definition"].value()
+    asked = {
+        name: value for name, value in _parameters(service, asks, given).items() if now.get(name) != value
+    }
+    where = {"cluster": service.cluster.name, "service": service.name, "task_definition": revision}
+    return {**where, **asked}
+
+
+def _parameters(service: Service, form: DeployForm, given: dict[str, Any]) -> dict[str, Any]:
     """What the form did not show stays as it is."""
-    given = form.cleaned_data
     return {
+        **form.update_parameters(given),
+        **ManagedTagsForm.managed_parameters(given),
         **(ServicePlacementForm.service_parameters(given) if "placement" in form.data else {}),
         "task_definition": given["task_definition"],
         "force_new_deployment": given["force"],

@@ -53,7 +53,9 @@ def sparkline(values: Sequence[float | None], top: float | None = None) -> dict[
 
 
 def host(item: Host) -> dict[str, Any]:
-    """A Host with its blocks laid side by side, for CPU and for memory, x and width in percent of the instance."""
+    """A Host with its blocks laid side by side, for CPU, for memory and for GPUs where it has any; x and width in
+    percent of the instance."""
+    gpus = [(block, 1, None) for block in item.gpu_blocks]
     return {
         "host": item,
         "kinds": [
@@ -64,12 +66,13 @@ def host(item: Host) -> dict[str, Any]:
                 item.memory_reserved,
                 [(b, b.memory, b.memory_used) for b in item.blocks],
             ),
+            *([_row("GPU", item.gpus, len(gpus), gpus)] if item.gpus else []),
         ],
     }
 
 
 def _row(
-    kind: str, total: int, reserved: int, parts: list[tuple[Block, int, float | None]]
+    kind: str, total: int, reserved: int, parts: Sequence[tuple[Block, int, float | None]]
 ) -> dict[str, Any]:
     at = 0.0
     drawn: list[dict[str, Any]] = []
@@ -95,5 +98,5 @@ def _row(
         "blocks": drawn,
         "percent": round(share(reserved, total)),
         # The second row shows the same tasks again: where they are many, they are linked and named once.
-        "linked": kind == "CPU" or len(parts) <= LINKED_TWICE,
+        "linked": kind in ("CPU", "GPU") or len(parts) <= LINKED_TWICE,
     }

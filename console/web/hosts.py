@@ -9,7 +9,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from clusters.models import ContainerInstance
+from clusters.models import ContainerInstance, HeldGpu
 from console.web import links
 from console.web.page import ListState, address
 from console.web.parts import Block, Choice, Host, Tone
@@ -81,7 +81,7 @@ def choices(instances: QuerySet[ContainerInstance]) -> list[Choice]:
 
 
 def map_of(request: HttpRequest, instances: QuerySet[ContainerInstance]) -> dict[str, object]:
-    """One page of the map, its legend and its chips. Four queries."""
+    """One page of the map, its legend and its chips. Four queries; six where an instance has GPUs."""
     state = ListState.of(request, SORTS, "name")
     shown = state.page_of(searched(instances, state), PER_PAGE)
     drawn, legend = hosts(list(shown))
@@ -112,9 +112,41 @@ def hosts(instances: Sequence[ContainerInstance]) -> tuple[list[Host], list[tupl
             url = address(links.to("tasks"), instance=instance_id, service=name)
         title = _title(name, task_id, count, cpu, memory)
         blocks[instance_id].append(Block(title, url, cpu, memory, colour.get(name, _REST_COLOUR)))
-    return [_host(instance, blocks[instance.pk]) for instance in instances], [
+    gpus = _gpu_blocks(instances, clusters, colour)
+    return [_host(instance, blocks[instance.pk], gpus[instance.pk]) for instance in instances], [
         (name, colour[name]) for name in names[:_LEGEND]
     ]
+
+
+def _gpu_blocks(
+    instances: Sequence[ContainerInstance], clusters: dict[str, str], colour: dict[str, int]
+) -> dict[str, list[Block]]:
+    """A block for each GPU that is taken, of its task. Two queries where an instance has any, else none."""
+    blocks: dict[str, list[Block]] = defaultdict(list)
+    having = [instance.pk for instance in instances if instance.gpus]
+    if not having:
+        return blocks
+    held = list(
+        HeldGpu.objects.filter(instance__in=having)
+        .order_by("gpu")
+        .values_list("instance_id", "gpu", "holder")
+    )
+    holders = {holder for _instance, _gpu, holder in held}
+    groups = dict(Task.objects.filter(arn__in=holders).values_list("arn", "group"))
+    for instance_id, gpu, holder in held:
+        name, task_id = _bare(groups.get(holder, "")), holder.rpartition("/")[2]
+        url = links.task(clusters[instance_id], task_id)
+        title = f"{gpu}: {name} {task_id[:8]}"
+        blocks[instance_id].append(Block(title, url, 0, 0, colour.get(name, _REST_COLOUR)))
+    return blocks
+
+
+def gpus_of(instances: QuerySet[ContainerInstance]) -> dict[str, int]:
+    """How many GPUs they have, and how many of those are taken. One query."""
+    rows = list(
+        instances.exclude(gpus=[]).order_by().annotate(held=Count("held_gpus")).values_list("gpus", "held")
+    )
+    return {"total": sum(len(gpus) for gpus, _held in rows), "used": sum(held for _gpus, held in rows)}
 
 
 def _bounded(found: _Found, most: int) -> _Found:
@@ -157,7 +189,7 @@ def _title(name: str, task_id: str, count: int, cpu: int, memory: int) -> str:
     return _("%(what)s: %(cpu)d CPU units, %(memory)d MiB") % {"what": what, "cpu": cpu, "memory": memory}
 
 
-def _host(instance: ContainerInstance, blocks: Iterable[Block]) -> Host:
+def _host(instance: ContainerInstance, blocks: Iterable[Block], gpus: Sequence[Block]) -> Host:
     status, tone = status_of(instance)
     return Host(
         name=str(instance),
@@ -170,6 +202,8 @@ def _host(instance: ContainerInstance, blocks: Iterable[Block]) -> Host:
         memory_reserved=instance.memory_reserved,
         note=note_of(instance),
         blocks=list(blocks),
+        gpus=len(instance.gpus),
+        gpu_blocks=gpus,
     )
 
 

@@ -26,6 +26,10 @@ def instance(cluster: str, instance_id: str) -> str:
     return to("instance", cluster, instance_id)
 
 
+def capacity_provider(name: str) -> str:
+    return to("capacity-provider", name)
+
+
 def family(name: str) -> str:
     return to("family", name)
 
@@ -50,6 +54,8 @@ def of_arn(arn: str) -> str:
     parts = rest.split("/")
     if kind == "cluster" and len(parts) == 1:
         return cluster(parts[0])
+    if kind == "capacity-provider" and len(parts) == 1:
+        return capacity_provider(parts[0])
     if kind in {"service", "service-deployment", "service-revision"} and len(parts) >= 2:
         return service(parts[0], parts[1])
     if kind == "task" and len(parts) == 2:

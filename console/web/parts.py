@@ -132,7 +132,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """One instance on the map. Numbers share a unit per kind: CPU units and MiB."""
+    """One instance on the map. Numbers share a unit per kind: CPU units, MiB, GPUs. `gpu_blocks`: of each taken GPU."""
 
     name: str
     url: str
@@ -146,6 +146,8 @@ class Host:
     memory_used: float | None = None
     note: str = ""
     blocks: Sequence[Block] = ()
+    gpus: int = 0
+    gpu_blocks: Sequence[Block] = ()
 
 
 @dataclass(frozen=True, slots=True)

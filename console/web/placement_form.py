@@ -109,9 +109,9 @@ class PlacementForm(forms.Form):
     @staticmethod
     def placement_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
         """The operation's parameters."""
-        kind = given["placement"]
+        kind = given["placement"] or ""
         strategy = given["strategies"] if kind == _CUSTOM else _TEMPLATES[kind][1]
-        expressions = [line.strip() for line in given["member_of"].splitlines() if line.strip()]
+        expressions = [line.strip() for line in (given["member_of"] or "").splitlines() if line.strip()]
         return {
             "placement_strategy": strategy,
             "placement_constraints": [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -14,8 +15,12 @@ from django.utils.translation import gettext_lazy
 from base import here
 from base.errors import AccessDenied, OperationError
 from clusters.queries import DEFAULT_CLUSTER, list_clusters
+from console.web.capacity_form import CapacityForm
+from console.web.commands import command
 from console.web.deployment_form import DeploymentForm
+from console.web.following import begin_with_address, given_so_far
 from console.web.forms import mark
+from console.web.managed_tags_form import ManagedTagsForm
 from console.web.page import caller, may, page
 from console.web.parts import Crumb
 from console.web.placement_form import ServicePlacementForm
@@ -27,7 +32,7 @@ from services import operations, queries
 _MOST_OFFERED = 200
 
 
-class CreateForm(DeploymentForm, ServicePlacementForm, TerminalForm):
+class CreateForm(CapacityForm, DeploymentForm, ServicePlacementForm, TerminalForm, ManagedTagsForm):
     cluster = forms.ChoiceField(label=gettext_lazy("Cluster"))
     service_name = forms.CharField(
         label=gettext_lazy("Service name"),
@@ -55,16 +60,6 @@ class CreateForm(DeploymentForm, ServicePlacementForm, TerminalForm):
         required=False,
         help_text=gettext_lazy("Of a daemon the instances say how many."),
     )
-    launch_type = forms.ChoiceField(
-        label=gettext_lazy("Launch type"),
-        choices=[
-            ("EC2", "EC2"),
-            ("FARGATE", "FARGATE"),
-            ("", gettext_lazy("The cluster's default capacity provider strategy")),
-        ],
-        initial="EC2",
-        required=False,
-    )
 
     FIELDS = {
         "cluster": "cluster",
@@ -73,31 +68,37 @@ class CreateForm(DeploymentForm, ServicePlacementForm, TerminalForm):
         "taskDefinition": "task_definition",
         "desiredCount": "desired_count",
         "schedulingStrategy": "scheduling_strategy",
-        "launchType": "launch_type",
+        **CapacityForm.CAPACITY_PATHS,
         **ServicePlacementForm.SERVICE_PATHS,
         **DeploymentForm.PATHS,
         **TerminalForm.TERMINAL_PATHS,
+        **ManagedTagsForm.MANAGED_PATHS,
     }
 
 
 @page
 def create(request: HttpRequest) -> HttpResponse:
     me = caller(request)
-    clusters = list(list_clusters(me).values_list("name", flat=True)[:_MOST_OFFERED])
-    initial = {
-        "cluster": request.GET.get("cluster", DEFAULT_CLUSTER if DEFAULT_CLUSTER in clusters else ""),
-        "task_definition": request.GET.get("task_definition", ""),
-        "service_name": request.GET.get("task_definition", "").partition(":")[0],
-    }
-    form = CreateForm(request.POST or None, initial=initial)
-    form.fields["cluster"].choices = [(name, name) for name in clusters]  # type: ignore[attr-defined]
+    clusters = {row.name: row for row in list_clusters(me)[:_MOST_OFFERED]}
+    first = DEFAULT_CLUSTER if DEFAULT_CLUSTER in clusters else next(iter(clusters), "")
+    asked = request.POST.get("cluster") or request.GET.get("cluster") or first
+
+    def make(data: Mapping[str, Any] | None) -> CreateForm:
+        form = CreateForm(data, initial={"cluster": asked, "service_name": _named(request)})
+        form.fields["cluster"].choices = [(name, name) for name in clusters]  # type: ignore[attr-defined]
+        form.offer_capacity(clusters.get(asked))
+        return form
+
+    form = make(request.POST or None)
+    begin_with_address(form, request)
     if request.method == "POST" and form.is_valid():
         try:
-            made = operations.create_service(me, **_parameters(form.cleaned_data))
+            made = operations.create_service(me, **_parameters(form, form.cleaned_data))
         except AccessDenied:
             raise
         except OperationError as error:
-            mark(form, error, CreateForm.FIELDS)
+            shares = form.share_paths(form.cleaned_data, "capacityProviderStrategy")
+            mark(form, error, {**shares, **CreateForm.FIELDS})
         else:
             messages.success(
                 request,
@@ -107,9 +108,8 @@ def create(request: HttpRequest) -> HttpResponse:
     values = {
         "form": form,
         "definitions": _definitions(request),
-        "may_create": may(
-            request, "ecs:CreateService", here.service_arn(str(initial["cluster"] or "*"), "*")
-        ),
+        "may_create": may(request, "ecs:CreateService", here.service_arn(asked or "*", "*")),
+        "cli": lambda: command("create_service", _shown(*given_so_far(form, make))),
         "crumbs": [Crumb(_("Services"), place("services")), Crumb(_("Create"))],
     }
     return render(request, "web/service/create.html", values, status=400 if form.errors else 200)
@@ -121,18 +121,31 @@ def _definitions(request: HttpRequest) -> list[tuple[str, str]]:
     return [(str(row), ", ".join(short_image(c["image"]) for c in row.containers[:2])) for row in rows]
 
 
-def _parameters(given: dict[str, Any]) -> dict[str, Any]:
+def _named(request: HttpRequest) -> str:
+    """As the family, until it is given another name."""
+    return request.GET.get("task_definition", "").partition(":")[0]
+
+
+def _parameters(form: CreateForm, given: dict[str, Any]) -> dict[str, Any]:
     parameters = {
         "cluster": given["cluster"],
         "service_name": given["service_name"],
         "task_definition": given["task_definition"].strip(),
         "desired_count": given["desired_count"],
-        "launch_type": given["launch_type"] or None,
+        **form.capacity_parameters(given),
         **ServicePlacementForm.service_parameters(given),
         **DeploymentForm.parameters_of(given),
         **TerminalForm.terminal_parameters(given),
+        **ManagedTagsForm.managed_parameters(given),
     }
     return _of_daemon(parameters) if given["scheduling_strategy"] == "DAEMON" else parameters
+
+
+def _shown(form: CreateForm, given: dict[str, Any]) -> dict[str, Any]:
+    """For the command line: with names to begin with, and without what asks for nothing."""
+    names = {"cluster": DEFAULT_CLUSTER, "service_name": "web", "task_definition": "web:1"}
+    found = _parameters(form, {**given, **{name: given[name] or example for name, example in names.items()}})
+    return {name: value for name, value in found.items() if value not in ([], "")}
 
 
 def _of_daemon(parameters: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -13,10 +13,15 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from access.registry import call
 from base.errors import AccessDenied, OperationError
 from clusters.queries import DEFAULT_CLUSTER, list_clusters, list_container_instances
+from console.web.capacity_form import OWN, CapacityForm
+from console.web.commands import command
 from console.web.fields import TagsField
+from console.web.following import begin_with_address, given_so_far
 from console.web.forms import mark
+from console.web.managed_tags_form import ManagedTagsForm
 from console.web.page import caller, may, page
 from console.web.parts import Crumb
 from console.web.placement_form import PlacementForm
@@ -26,7 +31,6 @@ from console.web.terminal_form import TerminalForm
 from services import queries
 from services.lookup import definition_arn
 from services.models import TaskDefinition
-from services.task_operations import run_task, start_task
 from services.task_requests import MOST_AT_ONCE, RunResult
 from services.taskdef import form_text
 
@@ -34,7 +38,7 @@ _MOST_OFFERED = 200
 _NUMBERS = ("cpu", "memory")
 
 
-class RunForm(PlacementForm, TerminalForm):
+class RunForm(CapacityForm, PlacementForm, TerminalForm, ManagedTagsForm):
     """Beside these fields it has some for each container of the task definition, see `_add_containers`."""
 
     cluster = forms.ChoiceField(label=gettext_lazy("Cluster"))
@@ -45,9 +49,6 @@ class RunForm(PlacementForm, TerminalForm):
         max_value=MOST_AT_ONCE,
         initial=1,
         help_text=gettext_lazy("1 to 10. On a named instance one starts."),
-    )
-    launch_type = forms.ChoiceField(
-        label=gettext_lazy("Launch type"), choices=[("EC2", "EC2"), ("FARGATE", "FARGATE")], initial="EC2"
     )
     instance = forms.ChoiceField(
         label=gettext_lazy("On the instance"),
@@ -74,10 +75,11 @@ class RunForm(PlacementForm, TerminalForm):
     PATHS = {
         **PlacementForm.PLACEMENT_PATHS,
         **TerminalForm.TERMINAL_PATHS,
+        **CapacityForm.CAPACITY_PATHS,
+        **ManagedTagsForm.MANAGED_PATHS,
         "cluster": "cluster",
         "taskDefinition": "task_definition",
         "count": "count",
-        "launchType": "launch_type",
         "group": "group",
         "startedBy": "started_by",
         "tags": "tags",
@@ -99,27 +101,44 @@ class RunForm(PlacementForm, TerminalForm):
 
     names: Sequence[str] = ()
 
+    def clean(self) -> dict[str, Any]:
+        given = super().clean()
+        if given.get("instance") and given.get("launch_type") == OWN:
+            self.add_error("instance", _("A capacity provider strategy chooses the instances by itself."))
+        return given
+
 
 @page
 def run(request: HttpRequest) -> HttpResponse:
     me = caller(request)
-    clusters = list(list_clusters(me).values_list("name", flat=True)[:_MOST_OFFERED])
+    clusters = {row.name: row for row in list_clusters(me)[:_MOST_OFFERED]}
     offered = list(queries.list_task_definitions(me).order_by("-registered_at")[:_MOST_OFFERED])
     cluster = _asked(request, "cluster", DEFAULT_CLUSTER if DEFAULT_CLUSTER in clusters else "")
     chosen = _chosen(offered, _asked(request, "task_definition", ""))
-    form = RunForm(request.POST or None, initial={"cluster": cluster, "task_definition": str(chosen or "")})
-    _offer(form, "cluster", [(name, name) for name in clusters])
-    _offer(form, "task_definition", [(str(row), _label(row)) for row in offered])
-    _offer(form, "instance", [("", _("Wherever it fits")), *_instances(request, cluster, clusters)])
-    if chosen is not None:
-        _add_containers(form, chosen)
+    instances = [("", _("Wherever it fits")), *_instances(request, cluster, clusters)]
+
+    def make(data: Mapping[str, Any] | None) -> RunForm:
+        form = RunForm(data, initial={"cluster": cluster, "task_definition": str(chosen or "")})
+        _offer(form, "cluster", [(name, name) for name in clusters])
+        _offer(form, "task_definition", [(str(row), _label(row)) for row in offered])
+        _offer(form, "instance", instances)
+        form.offer_capacity(clusters.get(cluster))
+        if chosen is not None:
+            _add_containers(form, chosen)
+        return form
+
+    form = make(request.POST or None)
+    begin_with_address(form, request)
+    form.initial["task_definition"] = str(chosen or "")
     if request.method == "POST" and form.is_valid():
         try:
-            result = _run(request, form.cleaned_data, form.names)
+            operation, parameters = _asks(form, form.cleaned_data)
+            result: RunResult = call(operation, me, **parameters)
         except AccessDenied:
             raise
         except OperationError as error:
-            mark(form, error, {**RunForm.PATHS, **_paths(form)})
+            shares = form.share_paths(form.cleaned_data, "capacityProviderStrategy")
+            mark(form, error, {**shares, **RunForm.PATHS, **_paths(form)})
         else:
             return _answer(request, form, result)
     values = {
@@ -127,7 +146,7 @@ def run(request: HttpRequest) -> HttpResponse:
         "chosen": chosen,
         "may_run": may(request, "ecs:RunTask", definition_arn(str(chosen)) if chosen else "*"),
         "crumbs": [Crumb(_("Tasks"), place("tasks")), Crumb(_("Run"))],
-        "cli": f"aws ecs run-task --cluster {cluster or 'default'} --task-definition {chosen or 'migrate'} --count 1",
+        "cli": lambda: _command(*given_so_far(form, make)),
     }
     return render(request, "web/task_new.html", values, status=400 if form.errors else 200)
 
@@ -152,7 +171,7 @@ def _label(row: TaskDefinition) -> str:
     return f"{row} · {', '.join(short_image(container['image']) for container in row.containers[:3])}"
 
 
-def _instances(request: HttpRequest, cluster: str, clusters: Sequence[str]) -> list[tuple[str, str]]:
+def _instances(request: HttpRequest, cluster: str, clusters: Container[str]) -> list[tuple[str, str]]:
     if cluster not in clusters:
         return []
     rows = list_container_instances(caller(request), cluster=cluster).filter(status="ACTIVE")
@@ -209,9 +228,16 @@ def _overrides(given: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
         }
         if own:
             containers.append({"name": name, **own})
-    roles = {"taskRoleArn": given["task_role"].strip(), "executionRoleArn": given["execution_role"].strip()}
+    roles = {
+        "taskRoleArn": _text(given, "task_role"),
+        "executionRoleArn": _text(given, "execution_role"),
+    }
     found: dict[str, Any] = {name: value for name, value in roles.items() if value}
     return {**found, **({"containerOverrides": containers} if containers else {})}
+
+
+def _text(given: dict[str, Any], name: str) -> str:
+    return (given[name] or "").strip()
 
 
 def _paths(form: RunForm) -> dict[str, str]:
@@ -226,26 +252,28 @@ def _paths(form: RunForm) -> dict[str, str]:
     }
 
 
-def _run(request: HttpRequest, given: dict[str, Any], names: Sequence[str]) -> RunResult:
+def _asks(form: RunForm, given: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The operation that the form calls, and its parameters."""
     common: dict[str, Any] = {
         "cluster": given["cluster"],
         "task_definition": given["task_definition"],
-        "overrides": _overrides(given, names) or None,
-        "group": given["group"].strip() or None,
-        "started_by": given["started_by"].strip() or None,
+        "overrides": _overrides(given, form.names) or None,
+        "group": _text(given, "group") or None,
+        "started_by": _text(given, "started_by") or None,
         "propagate_tags": "TASK_DEFINITION" if given["propagate"] else None,
         "tags": given["tags"] or None,
         **TerminalForm.terminal_parameters(given),
+        **ManagedTagsForm.managed_parameters(given),
     }
     if given["instance"]:
-        return start_task(caller(request), container_instances=[given["instance"]], **common)
-    return run_task(
-        caller(request),
-        count=given["count"],
-        launch_type=given["launch_type"],
-        **PlacementForm.placement_parameters(given),
-        **common,
-    )
+        return "start_task", {**common, "container_instances": [given["instance"]]}
+    own = {"count": given["count"], **form.capacity_parameters(given)}
+    return "run_task", {**common, **own, **PlacementForm.placement_parameters(given)}
+
+
+def _command(form: RunForm, given: dict[str, Any]) -> str:
+    operation, found = _asks(form, {**given, "task_definition": given["task_definition"] or "migrate"})
+    return command(operation, {name: value for name, value in found.items() if value not in ([], "")})
 
 
 def _answer(request: HttpRequest, form: RunForm, result: RunResult) -> HttpResponse:

@@ -20,7 +20,11 @@ PAGES = (
     f"{SERVICE}?tab=configuration",
     f"{SERVICE}scale/",
     f"{SERVICE}deploy/?task_definition=web:12",
-    "/create-service/",
+    "/create-service/?cluster=production&launch_type=strategy",
+    "/clusters/production/capacity-providers/",
+    "/clusters/production/settings/",
+    "/capacity-providers/",
+    "/create-capacity-provider/",
     "/task-definitions/web/13/",
     "/compare-task-definitions/?from=web:12&to=web:13",
     "/register-task-definition/?from=web:13",
@@ -119,6 +123,21 @@ def test_the_choice_of_a_revision_shows_what_it_changes(page: Page, tasks: list[
     expect(page.locator("#changes")).to_contain_text("web:77d0c1a")
     expect(page.locator("#command")).to_contain_text("--task-definition web:10")
     assert page.url.endswith("?task_definition=web%3A10")
+
+
+def test_the_command_follows_what_is_filled_in(page: Page, tasks: list[str]) -> None:
+    page.goto("/create-service/")
+    page.wait_for_selector("html[data-ready]")
+    page.locator('[name="cluster"]').select_option("production")
+    page.locator('[name="task_definition"]').fill("web:13")
+    expect(page.locator('[name="service_name"]')).to_have_value("web")
+    page.locator('[name="service_name"]').fill("shop")
+    page.locator('[name="launch_type"]').select_option("strategy")
+    page.locator('[name="weight-FARGATE"]').fill("7")
+    command = page.locator("#command code")
+    expect(command).to_contain_text("--service-name shop --task-definition web:13 --desired-count 1")
+    expect(command).to_contain_text("--capacity-provider-strategy capacityProvider=FARGATE,base=0,weight=7")
+    expect(page.locator('[name="weight-FARGATE"]')).to_have_value("7")
 
 
 def test_a_log_shows_new_lines_while_it_follows(page: Page, site: Site, tasks: list[str]) -> None:

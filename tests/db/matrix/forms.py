@@ -31,6 +31,7 @@ _TARGET = {
     "capacity": "EC2",
     "role": "scheduler",
 }
+_SCALING = {"target_capacity": 90, "minimum_step": 1, "maximum_step": 10, "warmup": 0}
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,15 @@ FORMS = (
     Form("cluster-new", ("create_cluster",), data={"cluster_name": "matrix"}),
     Form("cluster-delete", ("delete_cluster",), {"cluster": "empty"}),
     Form("cluster-network", ("update_cluster_network",), {"cluster": "production"}, {"driver": "overlay"}),
+    Form("cluster-capacity", ("put_cluster_capacity_providers",), {"cluster": "empty"}, {"has-idle": "on"}),
+    Form("cluster-settings", ("update_cluster",), {"cluster": "production"}, {"logging": "DEFAULT"}),
+    Form(
+        "capacity-provider-new",
+        ("create_capacity_provider",),
+        data={"name": "matrix", "group": "matrix", **_SCALING},
+    ),
+    Form("capacity-provider", ("update_capacity_provider",), {"provider": "idle"}, _SCALING),
+    Form("capacity-provider-delete", ("delete_capacity_provider",), {"provider": "idle"}),
     Form(
         "instance-register",
         ("register_container_instance",),
@@ -271,7 +281,7 @@ READS = {
     *("task-definition-compare", "audit", "audit-export", "audit-verify", "audit-record", "users", "user"),
     *("groups", "group", "roles", "role", "policies", "policy", "policy-compare", "simulator"),
     *("access-explain", "secrets", "parameters", "user-sign-in", "programs"),
-    *("task-exec", "exec-session-transcript", "rules", "rule"),
+    *("task-exec", "exec-session-transcript", "rules", "rule", "capacity-providers"),
 }
 # Looked at by tests of their own: a role is switched to by its trust policy, a rollback is what was previewed, a
 # policy is edited in versions.

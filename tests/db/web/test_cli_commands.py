@@ -39,6 +39,7 @@ FILES = {"policy.json": POLICY, "trust.json": TRUST, "secret.json": {"user": "sh
 PLACES = {
     "cluster": "production",
     "service": "web",
+    "provider": "idle",
     "family": "web",
     "revision": 13,
     "what": "attach",

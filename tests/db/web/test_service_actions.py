@@ -215,7 +215,9 @@ def test_strategies_and_memberships_of_one_s_own(reader, rows) -> None:
     text = person.text("/clusters/production/services/api/deploy/")
     assert "spread attribute:rack binpack memory</textarea>" in text
     again = {
-        name: value for name, value in own.items() if name not in ("cluster", "service_name", "desired_count")
+        name: value
+        for name, value in own.items()
+        if name not in ("cluster", "service_name", "desired_count", "launch_type")
     }
     person.post("/clusters/production/services/api/deploy/", **{**again, "task_definition": "api:1"})
     assert Service.objects.get(name="api").revisions.count() == 1, "nothing differs"
