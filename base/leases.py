@@ -19,6 +19,8 @@ from django.db.models import Q
 from base import clock
 from base.models import Lease
 
+_REMEMBERED = timedelta(minutes=5)  # after its end
+
 
 @lru_cache(maxsize=1)
 def _here() -> str:
@@ -82,5 +84,7 @@ def give_back(name: str, owner: str) -> None:
 def count(prefix: str) -> int:
     """How many leases whose names begin so are held; those that ended long ago are forgotten."""
     now = clock.now()
-    Lease.objects.filter(name__startswith=prefix, until__lt=now - timedelta(minutes=5)).delete()
-    return Lease.objects.filter(name__startswith=prefix, until__gt=now).count()
+    ends = list(Lease.objects.filter(name__startswith=prefix).values_list("until", flat=True))
+    if any(until < now - _REMEMBERED for until in ends):
+        Lease.objects.filter(name__startswith=prefix, until__lt=now - _REMEMBERED).delete()
+    return sum(until > now for until in ends)

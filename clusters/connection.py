@@ -7,7 +7,8 @@ or its host, which never counts against a service. One that lasts too long makes
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -21,17 +22,19 @@ from clusters.models import ContainerInstance, instance_topics
 
 
 def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
-    """The engine answered. False where the same engine is registered already under another id."""
+    """The engine answered. False where the same engine is registered already under another id. `instance`: as its row
+    is now, or was a moment ago."""
     now = clock.now()
     facts = asdict(info)
-    facts["warnings"] = list(info.warnings)
-    for name in ("gpus", "log_drivers", "volume_drivers", "security_modules"):
+    for name in ("warnings", "gpus", "log_drivers", "volume_drivers", "security_modules"):
         facts[name] = list(facts[name])
     built_in = {
         "ecs.os-type": "linux",
         "ecs.cpu-architecture": info.architecture,
         "ecs.instance-type": instance.attributes.get("ecs.instance-type") or _size(info),
     }
+    if _is_as_before(instance, info, facts, built_in) and _heard(instance, now):
+        return True
     try:
         with transaction.atomic():
             # Read and locked here, or an attribute that somebody sets at this moment would be lost.
@@ -77,6 +80,37 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
     return True
 
 
+def _is_as_before(
+    instance: ContainerInstance, info: EngineInfo, facts: dict[str, Any], built_in: dict[str, str]
+) -> bool:
+    """Whether the row says all that already: of hundreds of engines at rest nothing but that is ever learned."""
+    return (
+        instance.connected
+        and instance.connected_at is not None
+        and (instance.disconnected_at is None or instance.disconnected_at <= instance.connected_at)
+        and instance.name != ""
+        and instance.engine_id == info.engine_id
+        and instance.info == facts
+        and instance.attributes == {**instance.attributes, **built_in}
+        and instance.capabilities == capabilities(info)
+        and instance.cpu == max(instance.cpu_reserved, info.cpu)
+        and instance.memory == max(instance.memory_reserved, info.memory)
+    )
+
+
+def _heard(instance: ContainerInstance, now: datetime) -> bool:
+    """Note that it answered; False where it was called away meanwhile."""
+    with transaction.atomic():
+        row = ContainerInstance.objects.filter(
+            pk=instance.pk, connected=True, disconnected_at=instance.disconnected_at
+        )
+        if not row.update(last_seen_at=now, connection_error=""):
+            return False
+        live.publish("instances", f"instance:{instance.pk}")
+    instance.last_seen_at = now
+    return True
+
+
 def _size(info: EngineInfo) -> str:
     """The type of a machine that has none: 4cpu-16gib."""
     return f"{max(1, info.cpu // 1024)}cpu-{max(1, round(info.memory / 1024))}gib"
@@ -108,6 +142,8 @@ def declare_lost() -> int:
 
 def record_found(instance: ContainerInstance) -> None:
     """A lost one answered, and what it runs was compared with what it should: it takes tasks again."""
+    if instance.lost_at is None:
+        return
     with transaction.atomic():
         row = ContainerInstance.objects.filter(pk=instance.pk, connected=True).exclude(lost_at=None)
         if row.update(lost_at=None):

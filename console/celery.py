@@ -7,10 +7,11 @@ broker is set up for low latency and clean recovery, not for exactly-once.
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_after_setup, setup_logging
+from celery.signals import celeryd_after_setup, setup_logging, task_postrun, task_prerun
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
@@ -69,7 +70,18 @@ app.conf.update(
     timezone="UTC",
     enable_utc=True,
 )
+# Celery would close the database connection before and after each job; ours are closed as Django's are, see below.
+app.conf.CELERY_DB_REUSE_MAX = sys.maxsize
 app.autodiscover_tasks(related_name="jobs")
+
+
+@task_prerun.connect
+@task_postrun.connect
+def _close_old_connections(**_: Any) -> None:
+    """Also broken ones. In a worker on SQLite they last for a while, see console/conf/database.py."""
+    from django.db import close_old_connections
+
+    close_old_connections()
 
 
 @setup_logging.connect

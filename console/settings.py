@@ -121,6 +121,7 @@ DATABASES = {
         HOME.database,
         # One connection per job thread, and as many for a web process's request threads.
         pool_size=env.int("SLIPWAY_DATABASE_POOL", default=SLIPWAY_JOB_THREADS + 2),
+        kept=300 if SLIPWAY_ROLE in ("worker", "beat", "watcher") else 0,
     )
 }
 

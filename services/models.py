@@ -153,7 +153,13 @@ class Service(models.Model):
                 name="one_live_service_per_name",
             )
         ]
-        indexes = [models.Index(fields=["cluster", "name"]), models.Index(fields=["arn"])]
+        indexes = [
+            models.Index(fields=["cluster", "name"]),
+            models.Index(fields=["arn"]),
+            models.Index(
+                fields=["lease_until"], condition=Q(lease_until__isnull=False), name="service_by_lease"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -329,6 +335,9 @@ class Task(models.Model):
             models.Index(fields=["cluster", "status"], name="task_by_cluster_status"),
             models.Index(fields=["instance", "status"], name="task_by_instance_status"),
             models.Index(fields=["deployment", "failed"], name="task_by_deployment_failed"),
+            models.Index(
+                fields=["lease_until"], condition=Q(lease_until__isnull=False), name="task_by_lease"
+            ),
         ]
 
     def __str__(self) -> str:

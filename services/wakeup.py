@@ -56,8 +56,10 @@ def wake_task(task_id: str) -> None:
 
 def wake_tasks(task_ids: Iterable[str]) -> None:
     """As wake_task, for many in two statements."""
-    now = clock.now()
     ids = list(task_ids)
+    if not ids:
+        return
+    now = clock.now()
     due = list(
         Task.objects.filter(_not_due(now), pk__in=ids).exclude(status="STOPPED").values_list("pk", flat=True)
     )

@@ -3,8 +3,9 @@ engine's own documents, so that worker and watcher drive them through the very S
 
     python -m bench.scaled.engines FOLDER COUNT       sockets FOLDER/0.sock …; FOLDER/control.sock is the benchmark's
 
-Containers start and end at once: what is measured is Slipway alone. The control socket loads containers, lets one
-die, and tells when containers started, by this process's clock. Standard library only.
+Containers start and end at once: what is measured is Slipway alone. A command that is executed in one is taken for the
+helper's program (clusters/engine/helper_program.py) and answers its tunnel's pings. The control socket loads
+containers, lets one die, and tells when containers started, by this process's clock. Standard library only.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import struct
 import sys
 import time
 import urllib.parse
@@ -23,6 +25,8 @@ from pathlib import Path
 from typing import Any
 
 Document = dict[str, Any]
+_IMAGE = "sha256:" + "ab" * 32
+_FRAME, _PING = struct.Struct(">IBI"), 4  # of a helper's tunnel, as in helper_program.py
 _HEAD = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 
 
@@ -81,7 +85,7 @@ class Engine:
             "Name": f"/{name}",
             "Created": moment(now),
             "created": int(now),
-            "Image": "sha256:" + "ab" * 32,
+            "Image": _IMAGE,
             "RestartCount": 0,
             "State": {
                 "Status": "created",
@@ -108,7 +112,8 @@ class Engine:
             return
         one["State"] |= {"Status": "running", "StartedAt": moment(now), "Pid": 4242}
         task = one["Config"]["Labels"].get("com.amazonaws.ecs.task-arn", "")
-        self.starts.append((now, one["Id"], task))
+        if task:
+            self.starts.append((now, one["Id"], task))
         self.tell(one, "start")
 
     def end(self, key: str, code: int) -> None:
@@ -183,8 +188,18 @@ class Engine:
             case ("GET", "containers", key, "logs"):
                 self.find(key)
                 return b""
+            case ("POST", "containers", key, "exec"):
+                return {"Id": self.find(key)["Id"]}
+            case ("POST", "exec", _, "start"):  # detached: the end of what a tunnel ran
+                return b""
+            case ("GET", "images", "json"):
+                return [{"Id": _IMAGE, "RepoTags": ["scale:1"], "RepoDigests": [], "Size": 1, "Created": 1}]
+            case ("GET", "networks"):
+                return []
+            case ("GET", "volumes"):
+                return {"Volumes": [], "Warnings": None}
             case ("GET", "images", *_):
-                return {"Id": "sha256:" + "ab" * 32, "RepoDigests": [], "Size": 1, "Created": moment(1.0)}
+                return {"Id": _IMAGE, "RepoDigests": [], "Size": 1, "Created": moment(1.0)}
         raise Refused(501, f"this engine does not do {method} {path}")
 
 
@@ -214,6 +229,10 @@ class Connection:
         if path == "/events":
             await self._events(writer, json.loads(query.get("filters") or "{}").get("event") or [])
             return False
+        if path.startswith("/exec/") and not json.loads(body or b"{}").get("Detach", True):
+            self.engine.calls["POST exec start"] += 1
+            await self._tunnel(reader, writer)
+            return False
         try:
             found = self.engine.answer(method, path, query, json.loads(body or b"{}"))
             status = 204 if found is None else 201 if method == "POST" else 200
@@ -226,6 +245,16 @@ class Connection:
         )
         await writer.drain()
         return True
+
+    async def _tunnel(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 X\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n")
+        while True:
+            await writer.drain()
+            number, kind, length = _FRAME.unpack(await reader.readexactly(_FRAME.size))
+            await reader.readexactly(length)
+            if kind == _PING:
+                # Output of a command without a terminal: 1 is its standard output, then the length.
+                writer.write(struct.pack(">BxxxI", 1, _FRAME.size) + _FRAME.pack(number, _PING, 0))
 
     async def _events(self, writer: asyncio.StreamWriter, wanted: list[str]) -> None:
         queue: asyncio.Queue[Document] = asyncio.Queue()

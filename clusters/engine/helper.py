@@ -14,6 +14,7 @@ import platform
 import subprocess
 import sys
 import tarfile
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -33,6 +34,7 @@ _PROGRAM = Path(__file__).with_name("helper_program.py")
 _HOME = f"usr/lib/python{sys.version_info.major}.{sys.version_info.minor}"
 _MACHINES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 _MEMORY = 128  # MiB
+_making = threading.Lock()
 # What the program imports, and the libraries that were mapped for it.
 _ASK = """
 import json, os, queue, socket, struct, sys, threading, time
@@ -105,7 +107,8 @@ def _ensure_image(engine: Engine) -> str:
         raise InvalidRequest(
             f"The helper is made of this machine's Python ({own}); the engine is {architecture}."
         )
-    tar, reference = _image(architecture)
+    with _making:  # hundreds of engines may want it at once, and it is large
+        tar, reference = _image(architecture)
     if engine.image(reference) is None:
         engine.import_image(tar, reference, ['ENTRYPOINT ["/pause"]'])
     return reference

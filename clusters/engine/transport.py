@@ -25,6 +25,7 @@ import urllib3.exceptions
 from docker import APIClient
 from docker.errors import DockerException
 from docker.tls import TLSConfig
+from docker.transport import UnixHTTPAdapter
 
 from base.outgoing import PinnedAdapter
 
@@ -70,6 +71,14 @@ class _KeepAliveAdapter(PinnedAdapter):
             (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
         ]
         super().init_poolmanager(*args, **kwargs)
+
+
+class _UnixAdapter(UnixHTTPAdapter):
+    """With one pool of connections. The SDK's own has one for each URL, so that what is asked of a container always
+    goes over a new connection, and the old ones stay open."""
+
+    def get_connection(self, url: str | bytes, proxies: Any = None) -> Any:
+        return super().get_connection("http+docker://localhost", proxies)
 
 
 class Stream:
@@ -314,6 +323,8 @@ class Transport:
         try:
             if scheme == "unix":
                 client = self._sdk_client(None)
+                path = self.url.removeprefix("unix://")
+                client.mount("http+docker://", _UnixAdapter(path, max_pool_size=POOL_SIZE))
             elif scheme == "tcp" and self._tls is not None:
                 files = self._tls
                 client = self._sdk_client(

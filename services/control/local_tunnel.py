@@ -36,11 +36,15 @@ OPEN, DATA, END, PING, STATUS = 1, 2, 3, 4, 5  # as in clusters/engine/helper_pr
 _HEAD = struct.Struct(">IBI")
 _PING = 5.0
 _SILENCE = 20.0
-# Seconds between looks at whether an engine's helper is wanted; and at most so many looks a second by one watcher, so
-# that hundreds of engines at rest cost little.
+# Seconds between looks at whether an engine has tasks with a role; and at most so many looks a second by one watcher,
+# so that hundreds of engines at rest cost little. What else decides whether it has a helper, the roster tells.
 _LOOK = 2.0
 _MOST_LOOKS = 5.0
 _BACK_OFF = (1.0, 2.0, 5.0, 10.0, 30.0)
+# Once it failed so often, at most so many tries a second by one watcher: an installation's engines may all be of
+# another architecture than the helper's image.
+_MOST_TRIES = 0.5
+_LONGEST_PAUSE = 300.0
 LONGEST_HEAD = 16 * 1024
 
 
@@ -86,14 +90,16 @@ def wanted(instance: ContainerInstance) -> bool:
 
 
 class LocalTunnel:
-    """One engine's, in a thread of its own, until stop(). `pace`: seconds between looks at its instance's row."""
+    """One engine's, in a thread of its own, until stop(). `pace`: seconds between looks at its instance's row and
+    tasks; None: only when told that it changed."""
 
     def __init__(self, instance_id: str) -> None:
         self.instance_id = instance_id
-        self.pace = _LOOK
-        self._connected = False
+        self.pace: float | None = None
+        self._told: object = None
         self._stopping, self._look = threading.Event(), threading.Event()
         self._failures = 0
+        self._crowd = 0
         self._thread = threading.Thread(target=self._run, name=f"local-{instance_id[:8]}", daemon=True)
         self._thread.start()
 
@@ -105,55 +111,81 @@ class LocalTunnel:
     def stopping(self) -> bool:
         return self._stopping.is_set()
 
+    @property
+    def failing(self) -> bool:
+        return self._failures > 0
+
     def stop(self) -> None:
         self._stopping.set()
         self._look.set()
 
     def _run(self) -> None:
-        while not self.stopping:
+        while True:
+            self._look.clear()
+            if self.stopping:
+                return
             pause = self.pace
             try:
                 close_old_connections()
                 instance = ContainerInstance.objects.get(pk=self.instance_id)
                 if wanted(instance):
                     self._hold(instance)
+                    pause = self._failed()
                 elif instance.status == ContainerInstance.Status.INACTIVE:
                     remove_helper(engine_of(instance))
                     return
+                else:
+                    self._failures = 0
             except ContainerInstance.DoesNotExist:
                 return
             except EngineError as error:
                 log.warning("the helper of instance %s: %s", self.instance_id, error)
-                pause = _BACK_OFF[min(self._failures, len(_BACK_OFF) - 1)]
-                self._failures += 1
+                pause = self._failed()
             except Exception:
                 log.exception("the helper of instance %s", self.instance_id)
                 pause = _BACK_OFF[-1]
             finally:
                 connection.close()
             self._look.wait(pause)
-            self._look.clear()
+
+    def _failed(self) -> float:
+        """Seconds until the next try. Counted until a helper answers."""
+        self._failures += 1
+        if self._failures <= len(_BACK_OFF):
+            return _BACK_OFF[self._failures - 1]
+        return min(max(_BACK_OFF[-1], self._crowd / _MOST_TRIES), _LONGEST_PAUSE)
 
     def _hold(self, instance: ContainerInstance) -> None:
         """Until the tunnel breaks, or is no longer wanted."""
         engine = engine_of(instance)
         stream = open_tunnel(engine, ensure_helper(engine))
+        connection.close()  # not needed for as long as the tunnel lasts
         try:
             _Multiplexer(self, engine, stream).run()
         finally:
             stream.close()
 
-    def still_wanted(self) -> bool:
-        close_old_connections()
-        row = ContainerInstance.objects.filter(pk=self.instance_id).first()
-        return row is not None and (wanted(row) or not row.connected)
+    def is_due(self, looked: float) -> bool:
+        """Whether to look at its row again, where that was done at `looked` (monotonic)."""
+        if self._look.is_set():
+            self._look.clear()
+            return True
+        return self.pace is not None and time.monotonic() - looked > self.pace
 
-    def share(self, tunnels: int, *, connected: bool) -> None:
-        """How many the same watcher tends: all of them together look so often and no more, but at once at an engine
-        that comes or goes."""
-        self.pace = max(_LOOK, tunnels / _MOST_LOOKS)
-        if connected != self._connected:
-            self._connected = connected
+    def still_wanted(self) -> bool:
+        try:
+            row = ContainerInstance.objects.filter(pk=self.instance_id).first()
+            return row is not None and (wanted(row) or not row.connected)
+        finally:
+            connection.close()
+
+    def share(self, tunnels: int, failing: int, told: object) -> None:
+        """How many the same watcher tends, and how many of those fail: all of them together look so often and no more,
+        but at once where something else is `told` of the instance's row than before."""
+        self.pace = max(_LOOK, tunnels / _MOST_LOOKS) if settings.SLIPWAY_TASK_ENDPOINT == "roles" else None
+        self._crowd = failing
+        if told != self._told:
+            self._told = told
             self._look.set()
 
     def well(self) -> None:
@@ -177,14 +209,14 @@ class _Multiplexer:
                 if now - pinged > _PING:
                     pinged = now
                     self.send(0, PING)
-                if now - looked > self.owner.pace:
+                if self.owner.is_due(looked):
                     looked = now
                     if not self.owner.still_wanted():
                         return
                 if now - heard > _SILENCE:
                     log.warning("the helper of instance %s went silent", self.owner.instance_id)
                     return
-                data = self.stream.read(min(_PING, self.owner.pace / 2))
+                data = self.stream.read(min(_PING, (self.owner.pace or 2 * _PING) / 2))
                 if data == b"":
                     return
                 if data:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Max
+from django.db.models import Count, Max, TextField
 from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 
 from base import clock
 from clusters.cql import Query, QueryError, compile_query, nothing
@@ -31,12 +34,19 @@ _TASK_FIELDS = (
     *("revision", "deployment", "instance", "status", "desired_status", "deployment_health"),
     *("created_at", "started_at", "healthy_at", "protected_until", "capacity_provider"),
 )
-# Of an instance, read for every plan: certificates and errors are of no interest to it.
+# Of an instance, read for every plan: certificates and errors are of no interest to it. Documents come as their text.
 _INSTANCE_FIELDS = (
-    *("status", "connected", "lost_at", "registered_at", "attributes", "capabilities", "overlay", "gpus"),
+    *("status", "connected", "lost_at", "registered_at"),
+    *("attributes_text", "capabilities_text", "overlay_text", "gpus_text"),
     *("cpu", "memory", "cpu_reserved", "memory_reserved", "running_tasks", "pending_tasks"),
 )
-_GPUS = 2 + _INSTANCE_FIELDS.index("gpus")  # in a row of pk, version and these
+_TEXTS = {
+    "attributes_text": Cast("attributes", TextField()),
+    "capabilities_text": Cast("capabilities", TextField()),
+    "overlay_text": Cast("overlay", TextField()),
+    "gpus_text": Cast("gpus", TextField()),
+}
+_GPUS = 2 + _INSTANCE_FIELDS.index("gpus_text")  # in a row of pk, version and these
 
 
 def timing() -> model.Timing:
@@ -316,7 +326,7 @@ def instances(
     rows = list(
         ContainerInstance.objects.filter(cluster_id=cluster_id)
         .exclude(status="INACTIVE")
-        .annotate(version=KT("info__version"))
+        .annotate(version=KT("info__version"), **_TEXTS)
         .values_list("pk", "version", *_INSTANCE_FIELDS)
     )
     ports: dict[str, set[model.Port]] = defaultdict(set)
@@ -324,7 +334,7 @@ def instances(
     for instance_id, port, protocol in held.values_list("instance_id", "port", "protocol"):
         ports[instance_id].add((port, protocol))
     groups = task_groups(cluster_id) if any(query.asks_groups for query in queries) else {}
-    gpus = _held_gpus(cluster_id) if any(row[_GPUS] for row in rows) else {}
+    gpus = _held_gpus(cluster_id) if any(_list(row[_GPUS]) for row in rows) else {}
     found = tuple(_instance(row, ports, gpus, groups) for row in rows)
     return with_closed(found, closed_instances(cluster_id, found) if closed is None else closed)
 
@@ -337,6 +347,22 @@ def _held_gpus(cluster_id: int) -> dict[str, set[str]]:
     return held
 
 
+# Hundreds of instances say the same word for word, and say it at every plan: it is read once.
+@lru_cache(maxsize=4096)
+def _attributes(attributes: str, able: str, overlay: str) -> Mapping[str, str]:
+    """Of the texts of an instance's documents, what queries and filters ask for."""
+    return {
+        **dict.fromkeys(json.loads(able), ""),
+        **json.loads(attributes),
+        **({OVERLAY: "overlay"} if json.loads(overlay).get("in") else {}),
+    }
+
+
+@lru_cache(maxsize=4096)
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
 def _instance(
     row: tuple[Any, ...],
     ports: Mapping[str, set[model.Port]],
@@ -345,7 +371,7 @@ def _instance(
 ) -> model.Instance:
     """From a row of pk, version and _INSTANCE_FIELDS: hundreds are read for every plan, and objects are dear."""
     pk, version, status, connected, lost_at, registered_at, attributes, able, overlay, *room = row
-    gpus, cpu, memory, cpu_reserved, memory_reserved, running, pending = room
+    gpus, cpu, memory, cpu_reserved, memory_reserved, running, pending = _list(room[0]), *room[1:]
     return model.Instance(
         id=pk,
         status="DRAINING" if status == ContainerInstance.Status.DRAINING else "ACTIVE",
@@ -358,11 +384,7 @@ def _instance(
         ports=frozenset(ports.get(pk, ())),
         gpus=len(gpus),
         gpus_reserved=len(held.get(pk, set()).intersection(gpus)),  # of those it still has
-        attributes={
-            **dict.fromkeys(able, ""),
-            **attributes,
-            **({OVERLAY: "overlay"} if overlay.get("in") else {}),
-        },
+        attributes=_attributes(attributes, able, overlay),
         agent_version=version or "",
         ec2_instance_id=ec2_instance_id(pk),
         registered_at=registered_at,

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db.models import QuerySet
+
 from base import jobs_by_name
+from base.prepared import Given, Prepared
 from clusters.connection import record_found
 from clusters.engine.errors import EngineError
 from clusters.engine.helper import remove_helper
@@ -36,7 +39,8 @@ def align(instance: ContainerInstance, engine: Engine) -> tuple[int, int]:
     live = _live(instance)
     arns = {state.labels.get(LABEL_TASK_ARN, "") for state in states} - live.keys()
     # The engine may have been deregistered and registered anew: those are for that instance to look after.
-    elsewhere = set(Task.objects.filter(arn__in=arns).exclude(status="STOPPED").values_list("arn", flat=True))
+    others = Task.objects.filter(arn__in=arns).exclude(status="STOPPED")
+    elsewhere = set(others.values_list("arn", flat=True)) if arns else set()
     by_task: dict[str, dict[str, ContainerState]] = {}
     removed = 0
     # Containers before the pause container whose namespaces they use.
@@ -65,20 +69,27 @@ class _Known:
     containers: list[tuple[str, str, str]] = field(default_factory=list)  # runtime id, status, health
 
 
+def _live_rows() -> QuerySet[Task, tuple[Any, ...]]:
+    """A row for each container."""
+    rows = Task.objects.filter(instance=Given("instance")).exclude(status="STOPPED").order_by()
+    return rows.values_list(
+        *("pk", "arn", "status", "desired_status", "pause_id", "healthy_at", "service_id"),
+        *("containers__runtime_id", "containers__status", "containers__health"),
+    )
+
+
+_LIVE = Prepared(_live_rows)
+
+
 def _live(instance: ContainerInstance) -> dict[str, _Known]:
     """The instance's live tasks by ARN."""
-    rows = Task.objects.filter(instance=instance).exclude(status="STOPPED")
-    found = {
-        pk: (arn, _Known(pk, status == desired == "RUNNING" and bool(healthy or not service), pause))
-        for pk, arn, status, desired, pause, healthy, service in rows.order_by().values_list(
-            "pk", "arn", "status", "desired_status", "pause_id", "healthy_at", "service_id"
-        )
-    }
-    containers = TaskContainer.objects.filter(task__in=rows.order_by())
-    for pk, *one in containers.order_by().values_list("task_id", "runtime_id", "status", "health"):
-        if pk in found:
-            found[pk][1].containers.append((one[0], one[1], one[2]))
-    return dict(found.values())
+    found: dict[str, _Known] = {}
+    for pk, arn, status, desired, pause, healthy, service, *one in _LIVE.all(instance=instance.pk):
+        runs = status == desired == "RUNNING" and bool(healthy or not service)
+        task = found.setdefault(arn, _Known(pk, runs, pause))
+        if one[0] is not None:
+            task.containers.append((one[0], one[1], one[2]))
+    return found
 
 
 def _differs(task: _Known, states: Mapping[str, ContainerState]) -> bool:

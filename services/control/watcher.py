@@ -12,9 +12,10 @@ import threading
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, close_old_connections, connection
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import DateTimeField, Exists, OuterRef, Q, QuerySet
 
 from base import clock, leases
+from base.prepared import Given, Prepared
 from clusters.connection import declare_lost, record_connected, record_disconnected
 from clusters.engine.errors import EngineError
 from clusters.engine.port import Engine, EngineEvent
@@ -41,6 +42,24 @@ _REMEMBERED = timedelta(days=7)  # for which a lost instance is still looked for
 _OVERLAP = timedelta(seconds=2)  # events asked for again after a break
 
 
+def _followed() -> QuerySet[ContainerInstance, tuple[str, str, datetime | None, str, bool]]:
+    """Those that a watcher is to follow."""
+    busy = Task.objects.filter(instance=OuterRef("pk")).exclude(status="STOPPED")
+    # Deregistered while lost: should it come back, what it still runs is removed.
+    lost = Q(lost_at__isnull=False, deregistered_at__gte=Given("since", DateTimeField()))
+    found = ContainerInstance.objects.filter(~Q(status="INACTIVE") | Exists(busy) | lost).order_by("pk")
+    return found.values_list("pk", "watch_owner", "watch_until", "status", "connected")
+
+
+_FOLLOWED = Prepared(_followed)
+_INSTANCE = Prepared(lambda: ContainerInstance.objects.select_related("cluster").filter(pk=Given("pk"))[:1])
+
+
+def compared_every(engines: int) -> float:
+    """Seconds between two comparisons of the same engine, by a watcher that follows so many."""
+    return max(ALIGN, engines / _MOST_COMPARISONS)
+
+
 class Watcher:
     """Runs until stop(). Any number may run: each instance is followed by the one that holds its lease, and they share
     them evenly."""
@@ -50,7 +69,8 @@ class Watcher:
         self._stopping = threading.Event()
         self._followers: dict[str, Follower] = {}
         self._tunnels: dict[str, LocalTunnel] = {}
-        self._connected: set[str] = set()
+        # Of every instance's row: its status, and whether it answers.
+        self._seen: dict[str, tuple[str, bool]] = {}
 
     def stop(self) -> None:
         self._stopping.set()
@@ -65,7 +85,8 @@ class Watcher:
         while not self._stopping.is_set():
             try:
                 self._look()
-                declare_lost()
+                if not all(connected for _, connected in self._seen.values()):
+                    declare_lost()
             except Exception:
                 log.exception("the roster of instances could not be read")
                 connection.close()
@@ -88,22 +109,24 @@ class Watcher:
             follower = self._followers.get(key)
             if follower is None or not follower.alive:
                 self._followers[key] = Follower(key)
-            self._followers[key].beat(len(wanted), connected=key in self._connected)
+            self._followers[key].beat(len(wanted), connected=self._seen[key][1])
         self._tend_tunnels(wanted)
 
     def _tend_tunnels(self, held: set[str]) -> None:
         """What tasks ask of 169.254.170.2 is answered here. On an engine that left, the helper is removed."""
+        failing = sum(tunnel.failing for tunnel in self._tunnels.values())
         for key in set(self._tunnels) - held:
             if not self._tunnels[key].alive:
                 del self._tunnels[key]
             elif ContainerInstance.objects.filter(pk=key, watch_owner__in=("", self.owner)).exists():
-                continue  # deregistered: it removes the helper, and ends
+                # Deregistered: it removes the helper, and ends.
+                self._tunnels[key].share(len(held), failing, told=None)
             else:
                 self._tunnels.pop(key).stop()
         for key in held:
             if key not in self._tunnels or not self._tunnels[key].alive:
                 self._tunnels[key] = LocalTunnel(key)
-            self._tunnels[key].share(len(held), connected=key in self._connected)
+            self._tunnels[key].share(len(held), failing, told=self._seen[key])
 
     # ---- who follows which ---------------------------------------------------------------------
 
@@ -116,27 +139,20 @@ class Watcher:
             except DatabaseError as error:
                 log.warning("the leases of this watcher were not renewed: %s", error)
             finally:
-                connection.close()
+                close_old_connections()
 
     def _share(self) -> set[str]:
         """The instances this watcher holds: what is free is taken, and what is more than its part given up."""
         leases.take(_PRESENCE + self.owner, self.owner, LEASE)
-        busy = Task.objects.filter(instance=OuterRef("pk")).exclude(status="STOPPED")
-        # Deregistered while lost: should it come back, what it still runs is removed.
-        lost = Q(lost_at__isnull=False, deregistered_at__gte=clock.now() - _REMEMBERED)
-        rows = list(
-            ContainerInstance.objects.filter(~Q(status="INACTIVE") | Exists(busy) | lost)
-            .order_by("pk")
-            .values_list("pk", "watch_owner", "watch_until", "connected")
-        )
-        self._connected = {key for key, _, _, connected in rows if connected}
+        rows = _FOLLOWED.all(since=clock.now() - _REMEMBERED)
+        self._seen = {key: (status, connected) for key, _, _, status, connected in rows}
         part = -(-len(rows) // max(1, leases.count(_PRESENCE)))
-        mine = [key for key, owner, _, _ in rows if owner == self.owner]
+        mine = [key for key, owner, *_ in rows if owner == self.owner]
         for key in mine[part:]:
             self._let_go(key)
         del mine[part:]
         now = clock.now()
-        for key, owner, until, _ in rows:
+        for key, owner, until, *_ in rows:
             free = not owner or until is None or until <= now or leases.is_gone(owner)
             if owner != self.owner and free and len(mine) < part and self._take(key, owner, until):
                 mine.append(key)
@@ -186,7 +202,10 @@ class Follower:
             forget(self._instance())
 
     def _instance(self) -> ContainerInstance:
-        return ContainerInstance.objects.select_related("cluster").get(pk=self.instance_id)
+        found = _INSTANCE.first(pk=self.instance_id)
+        if found is None:
+            raise ContainerInstance.DoesNotExist(self.instance_id)
+        return found
 
     # ---- the event stream ----------------------------------------------------------------------
 
@@ -216,6 +235,7 @@ class Follower:
         since = (self._last_event or clock.now()) - _OVERLAP
         woken, removed = align(instance, engine)
         log.info("following %s: %d tasks to look at, %d orphans removed", instance, woken, removed)
+        connection.close()  # nothing may happen for days
         for event in engine.events(since):
             if self._stopping.is_set():
                 return
@@ -223,8 +243,10 @@ class Follower:
 
     def _handle(self, event: EngineEvent) -> None:
         self._last_event = event.time
-        close_old_connections()
-        take_event(event)
+        try:
+            take_event(event)
+        finally:
+            connection.close()
 
     def _lost(self, reason: str) -> None:
         if self._stopping.is_set():
@@ -253,7 +275,7 @@ class Follower:
             return
         try:
             engine.ping()
-            if now - self._aligned >= timedelta(seconds=max(ALIGN, engines / _MOST_COMPARISONS)):
+            if now - self._aligned >= timedelta(seconds=compared_every(engines)):
                 self._aligned = now
                 instance = self._instance()
                 align(instance, engine)

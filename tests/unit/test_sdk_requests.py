@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socketserver
+import threading
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -108,3 +111,37 @@ def test_what_is_remembered_is_bounded() -> None:
 def test_addresses_that_cannot_be_used_are_refused(url: str, tls: TlsFiles | None, word: str) -> None:
     with pytest.raises(InvalidRequest, match=word):
         Transport(url, tls, Timeouts())
+
+
+class _Counting(socketserver.ThreadingUnixStreamServer):
+    """An engine that answers {} to everything, and counts the connections it was opened."""
+
+    daemon_threads = True
+
+    def __init__(self, path: str) -> None:
+        self.connections = 0
+        super().__init__(path, _Answers)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
+
+
+class _Answers(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        while line := self.rfile.readline():
+            if line == b"\r\n":
+                body = b'{"ApiVersion": "1.41"}'
+                head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+                self.wfile.write(head.encode() + body)
+
+
+def test_all_that_is_asked_of_a_local_engine_goes_over_one_connection(tmp_path: Path) -> None:
+    with _Counting(str(tmp_path / "engine.sock")) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        transport = Transport(f"unix://{tmp_path}/engine.sock", None, Timeouts())
+        for number in range(5):
+            assert transport.call("GET", f"/containers/{number}/json") == {"ApiVersion": "1.41"}
+        assert server.connections == 1
+        transport.close()
+        server.shutdown()

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from clusters.attributes import put_attributes
+from clusters.connection import record_connected
 from clusters.operations import deregister_container_instance, update_container_instance_state
 from services.models import Task
 
@@ -186,3 +191,33 @@ def test_the_type_of_a_machine_is_its_size_unless_it_is_given(world: World) -> N
     world.lose("one")
     world.find("one")
     assert world.instance("one").attributes["ecs.instance-type"] == "m5.large"
+
+
+def writes(seen: CaptureQueriesContext) -> list[str]:
+    """The columns that were written, statement by statement."""
+    return [
+        ", ".join(re.findall(r'"(\w+)" = ', one["sql"].partition(" WHERE ")[0]))
+        for one in seen.captured_queries
+        if one["sql"].startswith(("UPDATE", "INSERT", "DELETE"))
+    ]
+
+
+def test_of_an_engine_that_answers_as_before_only_that_is_written(web: World) -> None:
+    info = web.engine("one").info()
+    web.clock.advance(60)
+    with CaptureQueriesContext(connection) as seen:
+        assert record_connected(web.instance("one"), info)
+    assert writes(seen) == ["last_seen_at, connection_error"]
+    assert web.instance("one").last_seen_at == web.clock.now()
+    record_connected(web.instance("one"), replace(info, kernel="9.9", memory=info.memory + 1024))
+    row = web.instance("one")
+    assert (row.info["kernel"], row.memory) == ("9.9", info.memory + 1024)
+
+
+def test_an_answer_that_is_older_than_the_outage_is_no_answer_as_before(web: World) -> None:
+    stale, info = web.instance("one"), web.engine("one").info()
+    web.lose("one")
+    assert record_connected(stale, info)
+    row = web.instance("one")
+    assert row.connected
+    assert row.connected_at >= row.disconnected_at, "the outage is over, and noted"

@@ -19,20 +19,41 @@ def tunnel(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalTunnel]:
 
 
 @pytest.mark.parametrize(("tunnels", "looks"), [(1, 0.5), (10, 5), (200, 5), (1000, 5)])
-def test_hundreds_ask_the_database_no_more_often_than_ten(
-    tunnel: LocalTunnel, tunnels: int, looks: float
+def test_where_roles_decide_hundreds_ask_the_database_no_more_often_than_ten(
+    tunnel: LocalTunnel, settings: Any, tunnels: int, looks: float
 ) -> None:
-    tunnel.share(tunnels, connected=True)
+    settings.SLIPWAY_TASK_ENDPOINT = "roles"
+    tunnel.share(tunnels, 0, told=("ACTIVE", True))
+    assert tunnel.pace is not None
     assert tunnels / tunnel.pace == looks
 
 
-def test_an_engine_that_comes_or_goes_is_looked_at_at_once(tunnel: LocalTunnel) -> None:
+@pytest.mark.parametrize("endpoint", ["all", "off"])
+def test_where_no_task_decides_the_database_is_asked_only_when_the_row_changed(
+    tunnel: LocalTunnel, settings: Any, endpoint: str
+) -> None:
+    settings.SLIPWAY_TASK_ENDPOINT = endpoint
     looks = []
-    for connected in (False, True, True, False):
-        tunnel.share(200, connected=connected)
-        looks.append(tunnel._look.is_set())
-        tunnel._look.clear()
-    assert looks == [False, True, False, True]
+    for told in (("ACTIVE", False), ("ACTIVE", True), ("ACTIVE", True), ("DRAINING", True), None, None):
+        tunnel.share(200, 0, told=told)
+        looks.append(tunnel.is_due(looked=0.0))
+    assert looks == [True, True, False, True, True, False]
+
+
+def test_helpers_that_never_answer_are_tried_seldom_and_the_more_so_the_more_they_are(
+    tunnel: LocalTunnel,
+) -> None:
+    def pauses(crowd: int) -> list[float]:
+        tunnel.well()
+        tunnel.share(200, crowd, told=None)
+        return [tunnel._failed() for _ in range(7)]
+
+    assert pauses(1) == [1, 2, 5, 10, 30, 30, 30]
+    assert pauses(100) == [1, 2, 5, 10, 30, 200, 200]
+    assert pauses(1000) == [1, 2, 5, 10, 30, 300, 300]
+    assert tunnel.failing
+    tunnel.well()
+    assert not tunnel.failing
 
 
 class Quiet:
@@ -51,7 +72,8 @@ class Quiet:
 
 
 def test_a_tunnel_that_is_given_up_ends_however_seldom_it_looks(tunnel: LocalTunnel) -> None:
-    tunnel.share(200, connected=True)
+    tunnel.share(200, 0, told=("ACTIVE", True))
+    tunnel.is_due(0.0)
     stream: Any = Quiet()
     held = threading.Thread(target=_Multiplexer(tunnel, None, stream).run, daemon=True)  # type: ignore[arg-type]
     held.start()

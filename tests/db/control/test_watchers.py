@@ -6,11 +6,15 @@ import os
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from celery.beat import PersistentScheduler
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import DatabaseError
+from django.utils import timezone
 
 from base import leases
 from base.models import Lease
@@ -101,6 +105,18 @@ def test_an_instance_without_tasks_that_is_deregistered_is_let_go(fleet: World) 
     gone = fleet.instances["a"]
     ContainerInstance.objects.filter(pk=gone).update(status="INACTIVE")
     assert keeps(one) == [everything() - {gone}]
+
+
+def test_a_watcher_of_many_is_well_as_long_as_each_is_seen_in_its_turn(
+    fleet: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "_MOST_COMPARISONS", 0.01)  # six instances: one each 600 s
+    turn = timedelta(seconds=watching.compared_every(6))
+    ContainerInstance.objects.update(last_seen_at=timezone.now() - 1.5 * turn)
+    call_command("healthy", "watcher")
+    ContainerInstance.objects.filter(pk=fleet.instances["a"]).update(last_seen_at=timezone.now() - 2.5 * turn)
+    with pytest.raises(CommandError, match=fleet.instances["a"]):
+        call_command("healthy", "watcher")
 
 
 # ---- leases by name ----------------------------------------------------------------------------

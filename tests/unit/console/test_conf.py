@@ -23,8 +23,13 @@ def test_sqlite_in_wal_that_takes_the_write_lock_at_once_is_the_default() -> Non
     assert "foreign_keys=ON" in config["OPTIONS"]["init_command"]
 
 
+@pytest.mark.parametrize("kept", [0, 300])
+def test_sqlite_connections_last_as_long_as_the_process_wants(kept: int) -> None:
+    assert database.configure("", FILE, pool_size=10, kept=kept)["CONN_MAX_AGE"] == kept
+
+
 def test_a_url_selects_postgresql_with_a_pool() -> None:
-    config = database.configure("postgres://me:pw@db:5433/slipway", FILE, pool_size=7)
+    config = database.configure("postgres://me:pw@db:5433/slipway", FILE, pool_size=7, kept=300)
     assert (config["HOST"], config["PORT"], config["NAME"]) == ("db", 5433, "slipway")
     assert config["OPTIONS"]["pool"]["max_size"] == 7
     assert config["CONN_MAX_AGE"] == 0
