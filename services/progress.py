@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Q, QuerySet
 
 from services.models import Deployment, Service, ServiceRevision, Task, TaskContainer
 from services.scheduler.breaker import threshold
@@ -96,6 +96,12 @@ def sample(service: Service) -> list[Task]:
 def is_healthy(task: Task) -> bool:
     """As deployments count it."""
     return task.status == "RUNNING" and task.healthy_at is not None and task.deployment_health != "UNHEALTHY"
+
+
+def protected(service: Service, deployment: Deployment, now: datetime) -> QuerySet[Task]:
+    """The tasks whose protection keeps a deployment from stopping them; the one that it lasts longest for first."""
+    rows = Task.objects.filter(service=service, desired_status="RUNNING", protected_until__gt=now)
+    return rows.exclude(revision=deployment.effective).order_by("-protected_until", "pk")
 
 
 def breaker_threshold(service: Service, deployment: Deployment) -> tuple[int, bool] | None:

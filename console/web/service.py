@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from base import clock
 from console.web import history, places, rollout, service_words
 from console.web.page import ListState, caller, may, page
 from console.web.parts import Choice, Crumb, LogSource, May, Tab
@@ -21,9 +22,11 @@ from services import progress, queries
 from services.changes import configuration_facts
 from services.models import Deployment, Service, ServiceEvent, ServiceRevision, Task
 from services.operations import rollback_target
+from services.scheduler.wording import PROTECTION
 
 TABS = ("deployments", "tasks", "events", "logs", "configuration")
 _PER_HISTORY, _ASIDE_TASKS, _ASIDE_EVENTS, _LOG_TASKS = 10, 8, 6, 40
+_MOST_PROTECTED = 8  # tasks named
 _SORTS = {
     "started": ["-created_at", "id"],
     "instance": ["instance__name", "id"],
@@ -230,6 +233,18 @@ class ServicePage:
         assert self.deployment is not None
         target = self.deployment.effective.pk
         return any(crew.revision.pk == target and crew.running > crew.healthy for crew in self.crews)
+
+    @cached_property
+    def protected(self) -> list[Task]:
+        """The tasks that the deployment waits for because they are protected, the longest first."""
+        if self.deployment is None or not self.service.waiting.startswith(PROTECTION):
+            return []
+        rows = progress.protected(self.service, self.deployment, clock.now())
+        return list(rows.only("protected_until")[: _MOST_PROTECTED + 1])
+
+    @property
+    def some_protected(self) -> list[Task]:
+        return self.protected[:_MOST_PROTECTED]
 
     @property
     def steady_seconds(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -17,7 +17,7 @@ from services.configuration import launch_type_of
 from services.control.snapshot import fingerprint
 from services.models import Deployment, Service, ServiceRevision, Task, TaskContainer
 from services.rollout import end_deployment, service_topics
-from services.scheduler import model
+from services.scheduler import model, wording
 from services.scheduler.model import DeploymentStatus, Status
 from services.taskdef.resources import resources, shared_out
 from services.wakeup import wake_others, wake_tasks
@@ -89,17 +89,18 @@ def _stop(plan: model.Plan) -> None:
 # ---- starting ----------------------------------------------------------------------------------
 
 
-def _start(service: Service, plan: model.Plan) -> tuple[list[Task], bool]:
-    """Create the tasks, each with its room on its instance; tells whether any instance had no room any more."""
+def _start(service: Service, plan: model.Plan) -> tuple[dict[str, list[str]], bool]:
+    """Create the tasks, each with its room on its instance. Answers their ids by the zone that is to have more where
+    zones are made even (else by ""), and whether any instance had no room any more."""
     by_instance: dict[str, list[model.StartTask]] = defaultdict(list)
     for action in plan.actions:
         if isinstance(action, model.StartTask):
             by_instance[action.instance].append(action)
     if not by_instance:
-        return [], False
+        return {}, False
     keys = {action.revision for actions in by_instance.values() for action in actions}
     revisions = ServiceRevision.objects.select_related("task_definition__family").in_bulk(list(keys))
-    started: list[Task] = []
+    started: dict[str, list[str]] = defaultdict(list)
     refused = False
     for _, actions in sorted(by_instance.items()):
         tasks = [_new_task(service, revisions[action.revision], action) for action in actions]
@@ -111,11 +112,13 @@ def _start(service: Service, plan: model.Plan) -> tuple[list[Task], bool]:
         except reservation.NoRoom:
             refused = True
             continue
-        started += tasks
-    if started:
-        Cluster.objects.filter(pk=service.cluster_id).update(pending_tasks=F("pending_tasks") + len(started))
-        Service.every.filter(pk=service.pk).update(pending_count=F("pending_count") + len(started))
-        wake_tasks(task.pk for task in started)
+        for action, task in zip(actions, tasks, strict=True):
+            started[action.rebalanced_to].append(task.pk)
+    new = [task for tasks in started.values() for task in tasks]
+    if new:
+        Cluster.objects.filter(pk=service.cluster_id).update(pending_tasks=F("pending_tasks") + len(new))
+        Service.every.filter(pk=service.pk).update(pending_count=F("pending_count") + len(new))
+        wake_tasks(new)
         live.publish("tasks", *(f"instance:{instance}" for instance in by_instance))
     return started, refused
 
@@ -214,15 +217,13 @@ def _complete(service: Service, revision: str) -> None:
     rows.filter(pk=revision).update(completed_at=after)
 
 
-def _announce(service: Service, plan: model.Plan, started: Sequence[Task]) -> None:
+def _announce(service: Service, plan: model.Plan, started: Mapping[str, Sequence[str]]) -> None:
     messages = [action.message for action in plan.actions if isinstance(action, model.Announce)]
-    if started:
-        names = " ".join(f"(task {task.pk})" for task in started[:10])
-        more = f" and {len(started) - 10} more" if len(started) > 10 else ""
-        messages.insert(
-            0, f"({service.kind} {service.name}) has started {len(started)} tasks: {names}{more}."
-        )
-    events.announce(service, *messages)
+    who = f"{service.kind} {service.name}"
+    said = {zone: wording.started(who, tasks, zone).message for zone, tasks in started.items()}
+    first = [said.pop("")] if "" in said else []
+    # After that the zones are not even.
+    events.announce(service, *first, *messages, *(message for _, message in sorted(said.items())))
 
 
 def _set_state(service: Service, plan: model.Plan) -> None:

@@ -101,7 +101,8 @@ def snapshot(service: Service) -> model.Snapshot:
         instances=fleet,
         steady=service.steady_since is not None,
         timing=timing(),
-        last_events=events.newest(service, 10),
+        # What a deployment says of protected tasks is not said again however much else it says.
+        last_events=events.newest(service, events.KEPT if any(one.protected for one in tasks) else 10),
         rebalance=service.availability_zone_rebalancing == "ENABLED",
         seed=service.pk,
         strategy="DAEMON" if service.scheduling_strategy == "DAEMON" else "REPLICA",

@@ -232,6 +232,7 @@ class Timing:
     # At least this long from a task's end to the next start, where it ran but ended before it counted as healthy.
     # ECS has no throttle there and is paced by its own slowness; without this a crash loop would spin.
     crash_pause: float = 2.0
+    rebalance_retry: float = 300.0  # a zone that should have more tasks, but had no room
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +289,7 @@ class StartTask:
     deployment: str | None
     instance: str
     provider: str = ""  # the capacity provider whose share it is
+    rebalanced_to: str = ""  # the zone that is to have more, where zones are made even
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.scheduler.filters import LASTING, PASSING, Refusal, Request, Slot, fits, refusal
 from services.scheduler.model import Demand, Instance, Strategy, Task
@@ -161,6 +161,21 @@ def _by_instance(tasks: Iterable[Task]) -> dict[str, list[Task]]:
     for task in tasks:
         found[task.instance or ""].append(task)
     return found
+
+
+def reserved(instance: Instance, demand: Demand, count: int, group: str) -> Instance:
+    """The instance as it will be with `count` more tasks of the group on it."""
+    if not count:
+        return instance
+    return replace(
+        instance,
+        cpu_reserved=instance.cpu_reserved + demand.cpu * count,
+        memory_reserved=instance.memory_reserved + demand.memory * count,
+        ports=instance.ports | demand.ports,
+        gpus_reserved=instance.gpus_reserved + demand.gpus * count,
+        running_tasks=instance.running_tasks + count,
+        groups={**instance.groups, group: instance.groups.get(group, 0) + count},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ same plan, so a plan that was made but never applied costs nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.scheduler import daemon, rebalance, wording
@@ -26,11 +27,12 @@ from services.scheduler.model import (
     Status,
     StopCode,
     StopTask,
+    Task,
     seconds,
 )
 from services.scheduler.rolling import Outcome, reconcile
 from services.scheduler.rollout import Goal, decide
-from services.scheduler.waiting import explain
+from services.scheduler.waiting import explain, kept
 
 
 def plan(snapshot: Snapshot, now: datetime) -> Plan:
@@ -51,12 +53,16 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
     actions += transitions
     actions += outcome.stops
     actions += outcome.starts
+    waiting = explain(snapshot, census, goal, outcome, crew, now)
     actions += _announcements(snapshot, census, outcome, goal)
+    if waiting.startswith(wording.PROTECTION):
+        actions += _held_up(snapshot, goal, kept(snapshot, crew))
     actions += _steadiness(snapshot, census, outcome, goal, transitions)
+    actions += _uneven(snapshot, outcome)
     return Plan(
         actions=tuple(actions),
         wake_at=_wake_at(snapshot, census, outcome, goal, now),
-        waiting=explain(snapshot, census, goal, outcome, crew, now),
+        waiting=waiting,
         desired_count=snapshot.desired_count if snapshot.strategy == "DAEMON" else None,
     )
 
@@ -70,17 +76,41 @@ def _announcements(snapshot: Snapshot, census: Census, outcome: Outcome, goal: G
         lasting.append(wording.event(who, f"{wording.UNPLACED} {outcome.refusal.reason}"))
     if goal.trouble:
         lasting.append(wording.event(who, goal.trouble))
-    if outcome.full_zone:
-        lasting.append(wording.full_zone(who, outcome.full_zone))
     if outcome.blocked:
         lasting.append(wording.event(who, wording.DEADLOCKED))
-    said = [event for event in lasting if not wording.is_repeat(event.message, snapshot.last_events)]
+    said = _new(snapshot, lasting)
     if outcome.unbalanced:
-        text = f"{wording.UNBALANCED} {outcome.unbalanced}. AZ Rebalancing in progress."
-        said.append(wording.event(who, text))
-    if outcome.stops:
-        said.append(wording.stopped(who, [stop.task for stop in outcome.stops]))
+        said.append(wording.not_balanced(who, outcome.unbalanced))
+    evened = {task for tasks in outcome.rebalanced.values() for task in tasks}
+    others = [stop.task for stop in outcome.stops if stop.task not in evened]
+    if others:
+        said.append(wording.stopped(who, others))
+    said += [wording.stopped(who, tasks, zone) for zone, tasks in sorted(outcome.rebalanced.items())]
     return said
+
+
+def _held_up(snapshot: Snapshot, goal: Goal, tasks: Sequence[Task]) -> list[Announce]:
+    """Nothing but protected tasks is left to wait for. Said once of a deployment, whatever their number becomes."""
+    said = wording.event(snapshot.who, f"{wording.UNSTEADY} {wording.protected(tasks)}")
+    if goal.deployment is None:
+        return _new(snapshot, [said])
+    before = wording.was_said_of(goal.deployment, wording.UNSTEADY, snapshot.last_events)
+    return [] if before else [said]
+
+
+def _uneven(snapshot: Snapshot, outcome: Outcome) -> list[Announce]:
+    """What keeps zones from being even. Said after that the service is steady, which would let it be said anew."""
+    who, lasting = snapshot.who, []
+    if outcome.moves.full_zone:
+        lasting.append(wording.full_zone(who, outcome.moves.full_zone))
+    if outcome.moves.protected:
+        why = wording.protected(outcome.moves.protected)
+        lasting.append(wording.event(who, f"was unable to AZ Rebalance because {why}"))
+    return _new(snapshot, lasting)
+
+
+def _new(snapshot: Snapshot, lasting: Sequence[Announce]) -> list[Announce]:
+    return [event for event in lasting if not wording.is_repeat(event.message, snapshot.last_events)]
 
 
 def _steadiness(
@@ -102,15 +132,8 @@ def _steadiness(
 
 def _balanced(snapshot: Snapshot, census: Census, goal: Goal) -> list[Action]:
     """Said once after it was said that the zones are not even."""
-    last = next(
-        (
-            said
-            for said in reversed(snapshot.last_events)
-            if wording.UNBALANCED in said or wording.BALANCED in said
-        ),
-        "",
-    )
-    if wording.UNBALANCED not in last or goal.revision is None or not rebalance.applies(snapshot, goal):
+    under_way = rebalance.applies(snapshot, goal) and rebalance.is_under_way(snapshot)
+    if goal.revision is None or not under_way:
         return []
     counts = rebalance.zones(snapshot, goal.revision, census.active)
     text = f"{wording.BALANCED} {rebalance.told(counts)}."
@@ -126,6 +149,8 @@ def _wake_at(
     if outcome.unplaced or outcome.again:
         # Instances' free room is not only this service's doing.
         times.append(now + seconds(snapshot.timing.placement_retry))
+    if outcome.moves.full_zone:
+        times.append(now + seconds(snapshot.timing.rebalance_retry))
     times += [t.protected_until for t in census.active if t.protected and t.protected_until is not None]
     if goal.bakes_until is not None:
         times.append(goal.bakes_until)

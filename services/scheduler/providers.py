@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from services.scheduler.filters import Refusal, Request
-from services.scheduler.model import Instance, Provider, Strategy, Task
+from services.scheduler.model import Instance, Provider, Revision, Strategy, Task
 from services.scheduler.placement import place
 
 
@@ -23,6 +23,21 @@ class Pool:
     placed: tuple[tuple[str, str], ...]  # (instance, provider)
     unplaced: int
     refusal: Refusal | None
+
+
+def requests_of(revision: Revision, group: str) -> dict[str, Request]:
+    """By provider that takes tasks, what one of its tasks needs of an instance; by "" without a strategy."""
+    request = Request.of(revision, group)
+    if not revision.providers:
+        return {"": request}
+    return {one.name: _held_to(request, one) for one in revision.providers if one.weight or one.base}
+
+
+def _held_to(request: Request, provider: Provider | None) -> Request:
+    """To the instances of the provider's group, if it has one."""
+    if provider is None or not provider.group:
+        return request
+    return replace(request, group_of_instances=provider.group, provider=provider.name)
 
 
 def distribute(providers: Sequence[Provider], present: Mapping[str, int], count: int) -> tuple[str, ...]:
@@ -90,11 +105,12 @@ def place_by_strategy(
     Without a strategy there is one pool, everything, whose tasks have no provider.
     """
     names = distribute(providers, present, count) if providers else ("",) * count
+    known = {one.name: one for one in providers}
     groups = {one.name: one.group for one in providers}
     pools: list[Pool] = []
     for group in dict.fromkeys(groups.get(name, "") for name in names):
         wanted = [name for name in names if groups.get(name, "") == group]
-        here = replace(request, group_of_instances=group, provider=wanted[0] if group else "")
+        here = _held_to(request, known.get(wanted[0]))
         placement = place(
             instances,
             here,

@@ -10,9 +10,9 @@ where no room is left to start first, stop down to minimumHealthyPercent.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.scheduler import rebalance, wording
@@ -20,8 +20,6 @@ from services.scheduler.census import Census, Limits
 from services.scheduler.crew import Budget, Crew, muster
 from services.scheduler.filters import Refusal, Request
 from services.scheduler.model import (
-    Demand,
-    Instance,
     Revision,
     Snapshot,
     StartTask,
@@ -29,7 +27,7 @@ from services.scheduler.model import (
     StopTask,
     Task,
 )
-from services.scheduler.placement import Room, choose_victims, make_room
+from services.scheduler.placement import Room, choose_victims, make_room, reserved
 from services.scheduler.providers import Pool, per_provider, place_by_strategy, surplus
 from services.scheduler.rollout import Goal
 from services.scheduler.throttle import Throttle, throttle
@@ -45,7 +43,10 @@ class Outcome:
     refusal: Refusal | None = None  # a task could not be placed, and no room is on its way
     unplaced: int = 0
     unbalanced: str = ""  # the tasks of each zone, in words, where some are being moved
-    full_zone: str = ""  # where one should have been moved to, but there is no room
+    moves: rebalance.Moves = field(default_factory=rebalance.Moves)
+    rebalanced: dict[str, list[str]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # zone -> stopped to even them
     again: bool = False  # something that nobody tells of is waited for
     blocked: bool = False  # by minimumHealthyPercent and maximumPercent together
 
@@ -97,12 +98,11 @@ class Reconciler:
         return self._scaling()
 
     def _scaling(self) -> str:
-        initiator = (
-            f"deployment {self.goal.deployment}"
-            if self.goal.deployment
-            else f"service {self.snapshot.service}"
-        )
-        return f"Scaling activity initiated by ({initiator})"
+        return f"Scaling activity initiated by ({self._initiator()})"
+
+    def _initiator(self) -> str:
+        own = self.goal.deployment
+        return f"deployment {own}" if own else f"service {self.snapshot.service}"
 
     def _stop_failed(self) -> None:
         """UNHEALTHY before they ever were healthy: failed tasks, which the circuit breaker counts."""
@@ -115,8 +115,10 @@ class Reconciler:
         No healthy task goes while fewer than the desired number are healthy: if 3 of 7 are not healthy and 5 are
         desired, 2 of the 3 go.
         """
-        moving = rebalance.held(self.snapshot, self.census, self.goal, self.crew.stay)
         over = len(self.crew.stay) - self.limits.desired
+        if over <= 0:
+            return
+        moving = rebalance.held(self.snapshot, self.census, self.goal, self.crew.stay)
         able = [task for task in self.crew.stay if not task.protected and task.id not in moving]
         for tier in self._tiers(able):
             # Where protected tasks are the ones not healthy yet, the healthy ones are not theirs to replace.
@@ -127,8 +129,17 @@ class Reconciler:
             )
             victims = self._surplus(tier, min(over, spare))
             for task in victims:
-                self._stop(task, self._scaling())
+                self._stop_one_too_many(task)
             over -= len(victims)
+
+    def _stop_one_too_many(self, task: Task) -> None:
+        evens = rebalance.applies(self.snapshot, self.goal) and rebalance.is_under_way(self.snapshot)
+        if not evens:
+            self._stop(task, self._scaling())
+            return
+        self._stop(task, f"Availability-zone rebalancing initiated by ({self._initiator()})")
+        zone = rebalance.zone_by_instance(self.snapshot).get(task.instance or "", "")
+        self.outcome.rebalanced[zone].append(task.id)
 
     def _surplus(self, tier: Sequence[Task], count: int) -> tuple[Task, ...]:
         """So many of the tier; with a capacity provider strategy one by one, from where its shares say."""
@@ -242,7 +253,7 @@ class Reconciler:
         goal, stay = self.goal, self.crew.stay
         if len(stay) < self.limits.desired or self.crew.replace or not rebalance.applies(self.snapshot, goal):
             return
-        if goal.revision is None or not self._is_idle():
+        if goal.revision is None or not self._is_idle() or not all(map(self._answers, stay)):
             return
         wait = throttle(
             goal.failures, goal.last_started_at, self.limits.desired, self.snapshot.timing, self.now
@@ -251,9 +262,9 @@ class Reconciler:
             self.outcome.throttled = wait
             return
         room = self.limits.upper - len(self.census.live)
-        chosen, self.outcome.full_zone = rebalance.moves(self.snapshot, goal, stay, room)
-        self.outcome.starts += [StartTask(goal.revision.id, None, instance) for instance, _ in chosen]
-        if chosen:
+        made = self.outcome.moves = rebalance.moves(self.snapshot, goal, stay, room)
+        self.outcome.starts += made.starts
+        if made.starts:
             self.outcome.unbalanced = rebalance.told(rebalance.zones(self.snapshot, goal.revision, stay))
 
     # ---- no room to start first ----------------------------------------------------------------
@@ -308,7 +319,7 @@ class Reconciler:
         ailing, healthy = self._to_replace(reachable=True)
         return make_room(
             [
-                _reserved(instance, pool.request.demand, chosen[instance.id], self.snapshot.group)
+                reserved(instance, pool.request.demand, chosen[instance.id], self.snapshot.group)
                 for instance in self.snapshot.instances
             ],
             pool.request,
@@ -327,20 +338,6 @@ class Reconciler:
     def _is_blocked(self, over: int) -> bool:
         """Nothing can move: no room under maximumPercent, and minimumHealthyPercent forbids to make some."""
         return over > 0 and any(map(self._answers, self.crew.replace)) and self._is_idle()
-
-
-def _reserved(instance: Instance, demand: Demand, count: int, group: str) -> Instance:
-    if not count:
-        return instance
-    return replace(
-        instance,
-        cpu_reserved=instance.cpu_reserved + demand.cpu * count,
-        memory_reserved=instance.memory_reserved + demand.memory * count,
-        ports=instance.ports | demand.ports,
-        gpus_reserved=instance.gpus_reserved + demand.gpus * count,
-        running_tasks=instance.running_tasks + count,
-        groups={**instance.groups, group: instance.groups.get(group, 0) + count},
-    )
 
 
 def _per_instance(tasks: Iterable[Task]) -> dict[str, int]:

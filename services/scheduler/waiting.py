@@ -106,9 +106,12 @@ def _unreachable(snapshot: Snapshot, census: Census, crew: Crew) -> str:
     )
 
 
+def kept(snapshot: Snapshot, crew: Crew) -> tuple[Task, ...]:
+    """The tasks that would go but for their protection."""
+    surplus = max(0, len(crew.stay) - snapshot.desired_count)
+    return (*[task for task in crew.stay if task.protected][:surplus], *crew.protected)
+
+
 def _protected(snapshot: Snapshot, crew: Crew) -> str:
-    kept = sum(1 for task in crew.stay if task.protected)
-    beyond = min(kept, max(0, len(crew.stay) - snapshot.desired_count)) + len(crew.protected)
-    if not beyond:
-        return ""
-    return f"Waiting for the protection of {wording.tasks(beyond)} to end."
+    beyond = kept(snapshot, crew)
+    return f"{wording.PROTECTION} of {wording.tasks(len(beyond))} to end." if beyond else ""

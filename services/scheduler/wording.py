@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.scheduler.model import Announce
+from services.scheduler.model import Announce, Task
 
 _MOST_NAMED = 10  # tasks named one by one in an event
 
@@ -17,6 +17,8 @@ DEADLOCKED = (
 )
 
 NO_ROOM = "Waiting for room: "
+PROTECTION = "Waiting for the protection"
+UNSTEADY = "was unable to reach steady state because"
 
 UNBALANCED = "is not AZ balanced with"
 BALANCED = "is AZ balanced with"
@@ -40,15 +42,46 @@ def full_zone(who: str, zone: str) -> Announce:
     )
 
 
-def stopped(who: str, tasks: Sequence[str]) -> Announce:
-    """At most ten tasks are named."""
+def started(who: str, tasks: Sequence[str], zone: str = "") -> Announce:
+    """`zone`: where they are started to make zones even."""
+    where = f" in {zone} to AZ Rebalance" if zone else ""
+    return event(who, f"has started {len(tasks)} tasks{where}: {_named(tasks)}.")
+
+
+def stopped(who: str, tasks: Sequence[str], zone: str = "") -> Announce:
+    """`zone`: of which they were, where zones are made even."""
+    where = f" in {zone} due to AZ rebalancing" if zone else ""
+    return event(who, f"has stopped {len(tasks)} running tasks{where}: {_named(tasks)}.")
+
+
+def _named(tasks: Sequence[str]) -> str:
+    """At most ten of them."""
     names = " ".join(f"(task {task})" for task in tasks[:_MOST_NAMED])
-    more = f" and {len(tasks) - _MOST_NAMED} more" if len(tasks) > _MOST_NAMED else ""
-    return event(who, f"has stopped {len(tasks)} running tasks: {names}{more}.")
+    return f"{names} and {len(tasks) - _MOST_NAMED} more" if len(tasks) > _MOST_NAMED else names
+
+
+def not_balanced(who: str, counts: str) -> Announce:
+    return event(who, f"{UNBALANCED} {counts}. AZ Rebalancing in progress.")
+
+
+def protected(tasks: Sequence[Task]) -> str:
+    """What could not scale in, and why. A task set is named as its tasks' startedBy."""
+    sets = dict.fromkeys(f"(taskSet ecs-svc/{task.deployment or task.revision})" for task in tasks)
+    return f"{' '.join(sets)} was unable to scale in due to (reason {len(tasks)} tasks under protection)"
 
 
 def unhealthy(who: str, task: str) -> Announce:
     return event(who, f"(task {task}) failed container health checks.")
+
+
+def was_said_of(deployment: str, text: str, last_events: Sequence[str]) -> bool:
+    """Whether it was said already since the deployment began."""
+    for said in reversed(last_events):
+        if text in said:
+            return True
+        if f"(deployment {deployment})" in said and said.endswith("started."):
+            return False
+    return False
 
 
 def is_repeat(message: str, last_events: Sequence[str]) -> bool:

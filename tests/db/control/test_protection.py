@@ -77,6 +77,25 @@ def test_a_deployment_waits_for_it_and_ends_when_it_is_taken_back(web: World) ->
     assert definitions(web) == ["web:2", "web:2", "web:2"]
 
 
+def test_a_deployment_says_once_that_protection_holds_it_up(web: World) -> None:
+    first, second, _ = web.tasks()
+    protect(first, second)
+    web.run(5)
+    web.update(task_definition=web.register(image="web:2"))
+    web.run(300)
+    protect(second, on=False)
+    web.run(300)
+    assert len(web.tasks()) == 4 and web.service().waiting.startswith("Waiting for the protection of 1 task")
+    blocked = [said for said in web.events() if "under protection" in said]
+    assert blocked == [
+        f"(service web) was unable to reach steady state because (taskSet {first.started_by}) was unable to scale in "
+        "due to (reason 2 tasks under protection)"
+    ]
+    web.update(task_definition=web.register(image="web:1"))
+    web.run(300)
+    assert len([said for said in web.events() if "under protection" in said]) == 2
+
+
 def test_a_draining_instance_keeps_it(web: World) -> None:
     web.host("two", "web:1")
     kept = web.tasks()[0]

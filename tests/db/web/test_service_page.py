@@ -33,6 +33,21 @@ def test_mid_deployment_it_says_what_is_so_and_what_it_waits_for(reader) -> None
     assert "The circuit breaker opens at 3 failures and would roll back to revision 12." in text
 
 
+def test_a_deployment_that_waits_for_protected_tasks_names_them_and_until_when(reader) -> None:
+    w = factories.world(healthy=6)
+    until = clock.now() + timedelta(minutes=50)
+    kept, over = w.old[0], w.old[1]
+    Task.objects.filter(pk=kept.pk).update(protected_until=until)
+    Task.objects.filter(pk=over.pk).update(protected_until=clock.now() - timedelta(minutes=1))
+    text = reader("administrator").text(PAGE)
+    assert "Protected from being stopped" not in text, "it waits for something else"
+    Service.objects.filter(pk=w.service.pk).update(waiting="Waiting for the protection of 1 task to end.")
+    text = reader("administrator").text(PAGE)
+    card = text.partition("Protected from being stopped")[2].partition("</section>")[0]
+    assert f"/tasks/{kept.pk}/" in card and over.pk not in card
+    assert f'datetime="{until.isoformat()}"' in card
+
+
 def test_the_history_says_what_changed_and_why_something_failed(reader) -> None:
     w = factories.world()
     text = reader("administrator").text(PAGE)

@@ -32,6 +32,51 @@ def test_it_is_not_repeated_until_the_service_was_in_order_again() -> None:
     assert said(stuck(last_events=(before, "(service web) (deployment d0) deployment completed."))) == [STUCK]
 
 
+def held_up(*last_events: str, kept: int = 2, **more: Any) -> Any:
+    """The new revision is whole; of the old one the protected tasks are left."""
+    old = tasks("o", kept, protected=True, deployment="d0")
+    fields: dict[str, Any] = {"deployment": deployment(), "steady": False, "last_events": last_events} | more
+    return plan_now(2, (*old, *tasks("n", 2, "new")), percent=(100, 200), **fields)
+
+
+BEGUN = "(service web) (deployment d1) deployment to web:new started."
+PROTECTED = (
+    "was unable to reach steady state because (taskSet ecs-svc/d0) was unable to scale in due to "
+    "(reason 2 tasks under protection)"
+)
+
+
+def test_a_deployment_that_protection_holds_up_says_so_once() -> None:
+    assert said(held_up(BEGUN)) == [PROTECTED]
+    assert held_up(BEGUN).waiting == "Waiting for the protection of 2 tasks to end."
+    before = (BEGUN, f"(service web) {PROTECTED}", "(service web) has reached a steady state.")
+    assert said(held_up(*before)) == []
+    assert said(held_up(*before, kept=1)) == [], "nor when the protection of some of them has ended"
+    assert said(held_up(f"(service web) {PROTECTED}", BEGUN)) == [PROTECTED], "but each deployment for itself"
+
+
+def test_it_says_so_where_nothing_can_start_for_them() -> None:
+    old = tasks("o", 2, protected=True, deployment="d0")
+    made = plan_now(2, old, percent=(50, 100), deployment=deployment(), last_events=(BEGUN,))
+    assert said(made) == [PROTECTED]
+
+
+def test_while_something_else_is_waited_for_protection_is_not_blamed() -> None:
+    old = tasks("o", 2, protected=True)
+    made = plan_now(2, (*old, *tasks("n", 2, "new", healthy=False, started=990)), deployment=deployment())
+    assert said(made) == []
+
+
+def test_scaling_in_says_so_while_it_stays_true() -> None:
+    made = plan_now(0, tasks("o", 1, protected=True))
+    words = (
+        "was unable to reach steady state because (taskSet ecs-svc/old) was unable to scale in due to "
+        "(reason 1 tasks under protection)"
+    )
+    assert said(made) == [words]
+    assert said(plan_now(0, tasks("o", 1, protected=True), last_events=(f"(service web) {words}",))) == []
+
+
 def test_while_something_still_moves_it_is_not_called_blocked() -> None:
     of = (task("o", healthy=150), task("x", status="STOPPING", desired="STOPPED"))
     assert said(plan_now(1, of, percent=(100, 100), deployment=deployment())) == []
