@@ -234,12 +234,16 @@ class Query:
         return self.expression.matches(facts)
 
     @property
+    def subjects(self) -> frozenset[str]:
+        """What is asked about: `attribute:NAME`, `task:group` and so on."""
+        return frozenset(one.subject for one in self.expression.comparisons())
+
+    @property
     def asks_groups(self) -> bool:
         """Whether the facts must hold the groups of the instance's tasks."""
-        return any(one.subject == GROUP for one in self.expression.comparisons())
+        return GROUP in self.subjects
 
     @property
     def asks_tasks(self) -> bool:
         """Whether tasks that come and go change the answer."""
-        subjects = (one.subject for one in self.expression.comparisons())
-        return any(subject in (GROUP, "runningTasksCount") for subject in subjects)
+        return not self.subjects.isdisjoint((GROUP, "runningTasksCount"))

@@ -17,7 +17,15 @@ from base.prepared import update
 from base.tags import checked
 from clusters.models import Cluster
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
-from services import condition_keys, configuration, creation_token, strategy, task_tags
+from services import (
+    condition_keys,
+    configuration,
+    creation_token,
+    freezing,
+    rebalancing,
+    strategy,
+    task_tags,
+)
 from services.client_tokens import digest_of
 from services.definitions import special_needs
 from services.lookup import (
@@ -90,13 +98,13 @@ def create_service(
     propagate_tags: str = "NONE",
     enable_ecs_managed_tags: bool = False,
     enable_execute_command: bool = False,
-    availability_zone_rebalancing: str = "DISABLED",
+    availability_zone_rebalancing: str | None = None,
     client_token: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Service:
     """Create a service and begin its first deployment. Nested parameters are in AWS form. DAEMON: one task on each
     instance that satisfies the constraints; REPLICA: `desired_count` tasks, 1 by default. `client_token`: a repeat
-    answers the service that is there."""
+    answers the service that is there. `availability_zone_rebalancing`: ENABLED where the service is eligible."""
     digest = digest_of({name: value for name, value in locals().items() if name != "caller"})
     if not isinstance(service_name, str) or not _NAME.match(service_name):
         raise invalid("serviceName", "1 to 255 letters, digits, hyphens and underscores")
@@ -113,7 +121,7 @@ def create_service(
     if known is not None:
         return known
     definition = find_definition(task_definition, active=True)
-    frozen = _frozen(
+    frozen = freezing.frozen(
         owner,
         definition,
         launch_type or ("EC2" if daemon else None),  # the cluster's default strategy is not for daemons
@@ -131,6 +139,8 @@ def create_service(
             f"Creation of service was not idempotent: {service_name} exists already in cluster {owner}.",
             fields={"serviceName": "exists already"},
         )
+    deploying = configuration.deployment_configuration(deployment_configuration, daemon=daemon)
+    shape = rebalancing.Shape(daemon, deploying["maximumPercent"], frozen, definition.document)
     service = Service.objects.create(
         cluster=owner,
         name=service_name,
@@ -138,14 +148,12 @@ def create_service(
         scheduling_strategy=scheduling_strategy,
         # Of a daemon the first plan counts the instances.
         desired_count=0 if daemon else _checked_count(1 if desired_count is None else desired_count),
-        deployment_configuration=configuration.deployment_configuration(
-            deployment_configuration, daemon=daemon
-        ),
+        deployment_configuration=deploying,
         health_grace=_checked_grace(health_check_grace_period_seconds),
         propagate_tags=task_tags.checked_source(propagate_tags),
         enable_ecs_managed_tags=configuration.flag(enable_ecs_managed_tags, "enableECSManagedTags"),
         enable_execute_command=configuration.flag(enable_execute_command, "enableExecuteCommand"),
-        availability_zone_rebalancing=strategy.rebalancing(availability_zone_rebalancing, daemon, frozen),
+        availability_zone_rebalancing=rebalancing.of_new(availability_zone_rebalancing, shape),
         tags=checked(tags),
         created_by=caller.arn,
         client_token=client_token or "",
@@ -188,7 +196,9 @@ def update_service(
     whether or not its task definition is still ACTIVE; the desired count stays.
     """
     row = find_active_service(service, cluster)
-    before = {"desiredCount": row.desired_count, "taskDefinition": str(current_revision(row).task_definition)}
+    current = current_revision(row)
+    before = {"desiredCount": row.desired_count, "taskDefinition": str(current.task_definition)}
+    shape_before = _shape(row, current.task_definition, current.configuration)
     if from_revision is not None and (task_definition or network_configuration or capacity_provider_strategy):
         raise invalid("fromRevision", "a revision is deployed as it was frozen, without other changes")
     strategy.check_update(
@@ -217,15 +227,29 @@ def update_service(
         allowed = configuration.flag(enable_execute_command, "enableExecuteCommand")
         audit.note_change("enableExecuteCommand", row.enable_execute_command, allowed)
         row.enable_execute_command = allowed
-    if availability_zone_rebalancing is not None:
-        frozen = dict(current_revision(row).configuration)
-        if placement_strategy is not None:
-            frozen["placementStrategy"] = list(placement_strategy)
-        if capacity_provider_strategy is not None:
-            frozen["capacityProviderStrategy"] = list(capacity_provider_strategy)
-        daemon = row.scheduling_strategy == strategy.DAEMON
-        wanted = strategy.rebalancing(availability_zone_rebalancing, daemon, frozen)
-        audit.note_change("availabilityZoneRebalancing", row.availability_zone_rebalancing, wanted)
+    earlier = find_revision(row, from_revision) if from_revision is not None else None
+    definition, frozen = (
+        (earlier.task_definition, earlier.configuration)
+        if earlier is not None
+        else freezing.asked_for(
+            row,
+            current,
+            task_definition,
+            capacity_provider_strategy,
+            network_configuration,
+            placement_strategy,
+            placement_constraints,
+        )
+    )
+    if earlier is None or availability_zone_rebalancing is not None:
+        wanted = rebalancing.of_updated(
+            availability_zone_rebalancing,
+            row.availability_zone_rebalancing,
+            shape_before,
+            _shape(row, definition, frozen),
+        )
+        if wanted != row.availability_zone_rebalancing:
+            audit.note_change(rebalancing.FIELD, row.availability_zone_rebalancing, wanted)
         row.availability_zone_rebalancing = wanted
     update(
         row,
@@ -239,19 +263,13 @@ def update_service(
     )
     if row.deployment is not None and deployment_configuration is not None:
         Deployment.objects.filter(pk=row.deployment_id).update(configuration=row.deployment_configuration)
-    if from_revision is not None:
-        begin_deployment(row, find_revision(row, from_revision), caller.arn, is_rollback=True)
-    else:
-        _deploy_if_changed(
-            row,
-            caller,
-            task_definition=task_definition,
-            capacity_provider_strategy=capacity_provider_strategy,
-            network_configuration=network_configuration,
-            placement_strategy=placement_strategy,
-            placement_constraints=placement_constraints,
-            force=force_new_deployment,
-        )
+    if earlier is not None:
+        begin_deployment(row, earlier, caller.arn, is_rollback=True)
+    elif (
+        force_new_deployment or definition.pk != current.task_definition_id or frozen != current.configuration
+    ):
+        revision = new_revision(row, definition, frozen, caller.arn)
+        begin_deployment(row, revision, caller.arn, force=force_new_deployment)
     if row.desired_count != before["desiredCount"]:
         audit.note_change("desiredCount", before["desiredCount"], row.desired_count)
         row.steady_since = None
@@ -350,54 +368,10 @@ def rollback_target(service: Service) -> ServiceRevision | None:
     return earlier.select_related("task_definition__family").order_by("-completed_at").first()
 
 
-def _frozen(
-    cluster: Cluster,
-    definition: TaskDefinition,
-    launch_type: str | None,
-    providers: Sequence[Mapping[str, Any]] | None,
-    network: Mapping[str, Any] | None,
-    placement_strategy: Sequence[Mapping[str, Any]] | None,
-    placement_constraints: Sequence[Mapping[str, Any]] | None,
-) -> dict[str, Any]:
-    """The configuration a service revision freezes, complete and checked."""
-    return {
-        **configuration.capacity(cluster, definition, launch_type, providers),
-        "networkConfiguration": configuration.network_configuration(cluster, definition, network),
-        **configuration.placement(placement_strategy, placement_constraints),
-    }
-
-
-def _deploy_if_changed(
-    row: Service,
-    caller: Caller,
-    *,
-    task_definition: str | None,
-    capacity_provider_strategy: Sequence[Mapping[str, Any]] | None,
-    network_configuration: Mapping[str, Any] | None,
-    placement_strategy: Sequence[Mapping[str, Any]] | None,
-    placement_constraints: Sequence[Mapping[str, Any]] | None,
-    force: bool,
-) -> None:
-    """Begin a deployment where anything that a revision freezes differs from what the service is to run."""
-    current = current_revision(row)
-    before = current.configuration
-    definition = find_definition(task_definition, active=True) if task_definition else current.task_definition
-    network = network_configuration
-    if network is None and definition.document.get("networkMode") == "awsvpc":
-        network = before.get("networkConfiguration")
-    frozen = _frozen(
-        row.cluster,
-        definition,
-        None if capacity_provider_strategy else before.get("launchType"),
-        capacity_provider_strategy
-        if capacity_provider_strategy is not None
-        else before.get("capacityProviderStrategy"),
-        network,
-        placement_strategy if placement_strategy is not None else before.get("placementStrategy"),
-        placement_constraints if placement_constraints is not None else before.get("placementConstraints"),
-    )
-    if force or definition.pk != current.task_definition_id or frozen != before:
-        begin_deployment(row, new_revision(row, definition, frozen, caller.arn), caller.arn, force=force)
+def _shape(service: Service, definition: TaskDefinition, frozen: Mapping[str, Any]) -> rebalancing.Shape:
+    daemon = service.scheduling_strategy == strategy.DAEMON
+    most = service.deployment_configuration["maximumPercent"]
+    return rebalancing.Shape(daemon, most, frozen, definition.document)
 
 
 def _checked_count(value: int) -> int:

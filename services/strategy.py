@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from base.errors import InvalidParameter, invalid, invalid_fields, unsupported
+from base.errors import InvalidParameter, invalid, invalid_fields
 from services.models import Service
 
 REPLICA, DAEMON = "REPLICA", "DAEMON"
-ZONES = "attribute:ecs.availability-zone"
 _ONE_EACH = "not with DAEMON: a daemon has one task on each instance"
 
 
@@ -47,21 +45,3 @@ def _check_daemon(
     wrong = {name: _ONE_EACH for name, is_given in problems.items() if is_given}
     if wrong:
         raise invalid_fields(wrong)
-
-
-def rebalancing(given: object, daemon: bool, frozen: Mapping[str, Any]) -> str:
-    """availabilityZoneRebalancing, checked against what the service is. `frozen`: its configuration, in AWS form."""
-    field = "availabilityZoneRebalancing"
-    if given not in ("ENABLED", "DISABLED"):
-        raise invalid(field, "ENABLED or DISABLED")
-    if given == "ENABLED":
-        if daemon:
-            raise invalid(field, "not with DAEMON: a daemon has one task on each instance")
-        first = next(iter(frozen.get("placementStrategy") or []), None)
-        if first is not None and (first.get("type"), first.get("field")) != ("spread", ZONES):
-            raise invalid(
-                field, f"only where the first placement strategy is spread over {ZONES}, or there is none"
-            )
-        if frozen.get("capacityProviderStrategy"):
-            raise unsupported(f"{field} ENABLED with a capacityProviderStrategy", "Use a launch type.")
-    return str(given)

@@ -31,7 +31,6 @@ Convert = Callable[[Any], Any]
 
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "deploymentController": ({"type": "ECS"},),
-    "availabilityZoneRebalancing": ("DISABLED",),
     "platformVersion": ("LATEST",),
     "Path": ("/",),
     "PathPrefix": ("/",),

@@ -17,7 +17,8 @@ PARAMETERS: dict[str, str] = {
     "authentication_code1": "Six digits that the app shows.",
     "authentication_code2": "The six digits that it shows next.",
     "auto_scaling_group_provider": "The Auto Scaling group whose instances it stands for, and how it would be scaled.",
-    "availability_zone_rebalancing": "ENABLED: tasks of a steady service move until its availability zones are even.",
+    "availability_zone_rebalancing": "ENABLED: tasks of a steady service move until its availability zones are even. "
+    "Left out: a new service has it where it can, an existing one keeps what it has.",
     "before": "A line's cursor: the lines just before it.",
     "before_id": "Records older than the one with this id.",
     "boundary": "Name of the policy that holds it, whatever its other policies allow.",

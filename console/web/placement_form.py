@@ -127,7 +127,11 @@ class ServicePlacementForm(PlacementForm):
     rebalance = forms.BooleanField(
         label=gettext_lazy("Keep availability zones even"),
         required=False,
-        help_text=gettext_lazy("Tasks of a steady service move until no zone has two more than another."),
+        initial=True,
+        help_text=gettext_lazy(
+            "Tasks of a steady service move until no zone has two more than another. Only for services that spread "
+            "over zones first, may run more tasks than desired for a while, and are no daemons."
+        ),
     )
 
     SERVICE_PATHS: ClassVar[dict[str, str]] = {
@@ -136,9 +140,10 @@ class ServicePlacementForm(PlacementForm):
     }
 
     @staticmethod
-    def service_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
-        """The operation's parameters."""
+    def service_parameters(given: Mapping[str, Any], *, new: bool = False) -> dict[str, Any]:
+        """The operation's parameters. `new`: a service that cannot have its zones kept even is created without."""
+        wanted = None if new else "ENABLED"
         return {
-            "availability_zone_rebalancing": "ENABLED" if given["rebalance"] else "DISABLED",
+            "availability_zone_rebalancing": wanted if given["rebalance"] else "DISABLED",
             **PlacementForm.placement_parameters(given),
         }

@@ -133,7 +133,7 @@ def _parameters(form: CreateForm, given: dict[str, Any]) -> dict[str, Any]:
         "task_definition": given["task_definition"].strip(),
         "desired_count": given["desired_count"],
         **form.capacity_parameters(given),
-        **ServicePlacementForm.service_parameters(given),
+        **ServicePlacementForm.service_parameters(given, new=True),
         **DeploymentForm.parameters_of(given),
         **TerminalForm.terminal_parameters(given),
         **ManagedTagsForm.managed_parameters(given),

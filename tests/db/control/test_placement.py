@@ -123,7 +123,7 @@ def test_zones_are_made_even_again(racks: World) -> None:
         item = {"name": "ecs.availability-zone", "value": zone, "targetId": racks.instances[name]}
         put_attributes(CALLER, attributes=[item])
     racks.register()
-    racks.create(count=4, availability_zone_rebalancing="ENABLED")
+    racks.create(count=4)
     racks.until_steady()
     racks.lose("two")
     racks.run(60)
@@ -135,25 +135,8 @@ def test_zones_are_made_even_again(racks: World) -> None:
     racks.until(lambda: where(racks) == ["one", "one", "two", "two"])
     racks.until_steady()
     told = " ".join(racks.events())
-    assert "is not AZ balanced with 4 tasks in a and 0 tasks in b. AZ Rebalancing in progress." in told
-    assert "is AZ balanced with 2 tasks in a and 2 tasks in b." in told
+    assert "is not AZ balanced with 4 tasks in a, 0 tasks in b. AZ Rebalancing in progress." in told
+    assert "has started 2 tasks in b to AZ Rebalance: (task " in told
+    assert "has stopped 2 running tasks in a due to AZ rebalancing: (task " in told
+    assert "is AZ balanced with 2 tasks in a, 2 tasks in b." in told
     assert accounts() == []
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"availability_zone_rebalancing": "MAYBE"},
-        {"availability_zone_rebalancing": "ENABLED", "placement_strategy": [{"type": "random"}]},
-        {
-            "availability_zone_rebalancing": "ENABLED",
-            "scheduling_strategy": "DAEMON",
-            "count": None,
-            "deployment_configuration": {},
-        },
-    ],
-)
-def test_rebalancing_that_cannot_be_is_refused_by_name(racks: World, more: Any) -> None:
-    racks.register()
-    with pytest.raises(InvalidParameter, match="availabilityZoneRebalancing"):
-        racks.create(**more)

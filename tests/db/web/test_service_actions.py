@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from services.models import Service
@@ -136,6 +138,32 @@ def test_create(reader) -> None:
     assert "no such revision" in text and 'value="nothing:4"' in text
     text = person.post("/create-service/", 400, **fields)
     assert "exists already" in text and Service.objects.count() == 1
+
+
+def test_zones_are_kept_even_unless_one_says_otherwise_or_it_cannot_be(reader) -> None:
+    factories.cluster("production")
+    factories.definition("api")
+    person = reader("deployer")
+    text = person.text("/create-service/")
+    assert re.search(r'<input type="checkbox" name="rebalance"[^>]* checked', text)
+    fields = {
+        "cluster": "production", "task_definition": "api", "desired_count": 2, "launch_type": "EC2", "placement": "",
+        "minimum_healthy_percent": 100, "maximum_percent": 200, "circuit_breaker": "rollback", "grace_period": 0,
+    }  # fmt: skip
+    for name, more in (
+        ("even", {"rebalance": "on"}),
+        ("off", {}),
+        ("packed", {"rebalance": "on", "placement": "memory"}),
+        ("daemon", {"rebalance": "on", "scheduling_strategy": "DAEMON"}),
+    ):
+        person.post("/create-service/", service_name=name, **{**fields, **more})
+    made = dict(Service.objects.values_list("name", "availability_zone_rebalancing"))
+    assert made == {"even": "ENABLED", "off": "DISABLED", "packed": "DISABLED", "daemon": "DISABLED"}
+    fields |= {"task_definition": "api:1", "rebalance": "on", "launch_type": ""}
+    text = person.post(
+        "/clusters/production/services/even/deploy/", 400, **{**fields, "maximum_percent": 100}
+    )
+    assert "does not support maximumPercent &lt;= 100 % as deployment configuration." in text
 
 
 def test_denied_writes_leave_every_row_alone(reader, rows) -> None:
