@@ -14,6 +14,7 @@ class ServicesConfig(AppConfig):
         from clusters import operations as clusters
         from services import (  # noqa: F401  (registers the operations)
             definitions,
+            deployment_operations,
             log_queries,
             operations,
             protection,

@@ -9,6 +9,7 @@ from base.errors import InvalidParameter, invalid, invalid_fields, unsupported
 from clusters.facts import compiled
 from clusters.models import Cluster
 from clusters.strategies import BUILT_IN, FARGATE, checked_strategy
+from services import hooks
 from services.models import TaskDefinition
 
 Document = dict[str, Any]
@@ -19,7 +20,9 @@ DEFAULT_BREAKER: Document = {
     "resetOnHealthyTask": True,
     "thresholdConfiguration": {"type": "BOUNDED_PERCENT", "value": 50},
 }
-_DEPLOYMENT_KEYS = {"deploymentCircuitBreaker", "maximumPercent", "minimumHealthyPercent", "strategy"}
+_DEPLOYMENT_KEYS = {
+    *("deploymentCircuitBreaker", "lifecycleHooks", "maximumPercent", "minimumHealthyPercent", "strategy")
+}
 _BREAKER_KEYS = set(DEFAULT_BREAKER)
 _STRATEGIES = ("spread", "binpack", "random")
 
@@ -90,6 +93,10 @@ def deployment_configuration(
             given.get("deploymentCircuitBreaker"), before.get("deploymentCircuitBreaker") or DEFAULT_BREAKER
         ),
     }
+    paused = given.get("lifecycleHooks")
+    paused = before.get("lifecycleHooks") if paused is None else hooks.checked(paused)
+    if paused:
+        result["lifecycleHooks"] = paused
     if daemon and result["maximumPercent"] != 100:
         raise invalid("deploymentConfiguration.maximumPercent", "100 for a daemon service")
     if daemon and result["minimumHealthyPercent"] > 100:

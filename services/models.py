@@ -232,6 +232,9 @@ class Deployment(models.Model):
     images_resolved = models.BooleanField(default=False)
     image_error = models.TextField(blank=True)
     image_failures = models.PositiveIntegerField(default=0)
+    # Where it has lifecycle hooks: how far it is, and those it reached (services.hooks says in which form).
+    lifecycle_stage = models.CharField(max_length=40, blank=True)
+    lifecycle_hooks = models.JSONField(default=list, blank=True)
     failed_tasks = models.PositiveIntegerField(default=0)  # as the circuit breaker counts, for the pages
     # The claim of the job that resolves its images.
     wake_at = models.DateTimeField(null=True, blank=True)

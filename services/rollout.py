@@ -8,9 +8,10 @@ from django.db.models import F
 
 from base import clock, here, ids, live
 from base.errors import ClientError
+from services import hooks
 from services.events import announce
 from services.models import Deployment, Service, ServiceRevision, TaskDefinition
-from services.scheduler.model import DeploymentStatus
+from services.scheduler.model import DeploymentStatus, HookStatus
 from services.wakeup import wake_service
 
 
@@ -89,6 +90,7 @@ def end_deployment(deployment: Deployment, status: DeploymentStatus, reason: str
     fields: dict[str, Any] = {"status": status, "finished_at": now, "updated_at": now}
     if reason:  # else why it was rolled back stays
         fields["status_reason"] = reason
+    fields["lifecycle_hooks"] = hooks.resolved(deployment.lifecycle_hooks, HookStatus.FAILED)
     return bool(Deployment.objects.filter(pk=deployment.pk, finished_at=None).update(**fields))
 
 
@@ -121,7 +123,8 @@ def request_stop(deployment: Deployment, *, rollback: bool) -> None:
         deployment.status = DeploymentStatus.ROLLBACK_REQUESTED
     else:
         deployment.status = DeploymentStatus.STOP_REQUESTED
-    deployment.save(update_fields=["rollback", "rollback_reason", "status", "updated_at"])
+    deployment.lifecycle_hooks = hooks.resolved(deployment.lifecycle_hooks, HookStatus.FAILED)
+    deployment.save(update_fields=["rollback", "rollback_reason", "status", "lifecycle_hooks", "updated_at"])
     touch(service)
 
 

@@ -18,6 +18,7 @@ from clusters.capacity import create_capacity_provider
 from clusters.engine.fake import FakeEngine
 from clusters.engine.fake_host import FakeHost
 from clusters.models import Cluster, ContainerInstance, Network
+from services import hooks
 from services.daemons.operations import create_daemon
 from services.daemons.task_definitions import register_daemon_task_definition
 from services.execute.sessions import digest, told
@@ -33,6 +34,7 @@ from services.models import (
     TaskContainer,
     TaskDefinition,
 )
+from services.scheduler.model import Hook, Stage
 from services.taskdef.resources import resources
 from services.taskdef.validate import validate
 from telemetry.models import LogEvent, LogStream
@@ -171,6 +173,14 @@ def service_revision(of: Service, what: TaskDefinition, **fields: Any) -> Servic
         task_definition=what,
         **values,
     )
+
+
+def pause(of: Deployment, stage: Stage = Stage.POST_SCALE_UP, *, minutes: int = 60) -> str:
+    """A lifecycle hook that holds the deployment at the stage. Answers the hook's id."""
+    of.lifecycle_stage = stage
+    of.lifecycle_hooks = [*of.lifecycle_hooks, *hooks.opened([Hook(stage, 60.0 * minutes)])]
+    of.save(update_fields=["lifecycle_stage", "lifecycle_hooks"])
+    return str(of.lifecycle_hooks[-1]["hookId"])
 
 
 def deployment(

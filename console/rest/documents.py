@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+from services import hooks
 from services.daemons import document as daemons
 from services.overrides import OVERRIDES
+from services.scheduler.stages import HOOKED
 from services.schedules.targets import TARGET
 from services.taskdef.fields import DOCUMENT
 from services.taskdef.schema import Field, Flag, Kind, ListOf, MapOf, Struct, Text, Whole
@@ -65,6 +67,32 @@ _DOCUMENTS: dict[str, Schema] = {
                 "value": {"type": "integer", "minimum": 1, "default": 50},
             }),
         }),
+        "lifecycleHooks": {
+            "type": "array",
+            "maxItems": hooks.MOST,
+            "description": "Where a deployment pauses until it is continued or rolled back.",
+            "items": _object(
+                {
+                    "targetType": {"type": "string", "enum": [hooks.PAUSE]},
+                    "lifecycleStages": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"type": "string", "enum": list(map(str, HOOKED))},
+                    },
+                    "timeoutConfiguration": _object({
+                        "timeoutInMinutes": {
+                            "type": "integer",
+                            "minimum": 1,
+                            "maximum": hooks.LONGEST_MINUTES,
+                            "default": hooks.DEFAULT_MINUTES,
+                        },
+                        "action": {"type": "string", "enum": list(hooks.ACTIONS), "default": "ROLLBACK"},
+                    }),
+                },
+                "targetType",
+                "lifecycleStages",
+            ),
+        },
     }),
     "configuration": _object({
         "executeCommandConfiguration": _object({

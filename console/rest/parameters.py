@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 PARAMETERS: dict[str, str] = {
-    "action": "An IAM action (`ecs:UpdateService`), or all of a service (`ecs:*`).",
+    "action": "An IAM action (`ecs:UpdateService`), or all of a service (`ecs:*`); of a lifecycle hook: CONTINUE or "
+    "ROLLBACK.",
     "actions": "IAM actions, without wildcards.",
     "active": "Whether it may be used.",
     "actor": "A user's name or ARN.",
@@ -76,6 +77,7 @@ PARAMETERS: dict[str, str] = {
     "health_check_grace_period_seconds": "Seconds after the start of a task during which its health does not count.",
     "image_cleanup": "Whether unused images are removed: enabled, disabled, or empty for the installation's.",
     "image_pull_behavior": "default, always, once, prefer-cached, or empty for the installation's.",
+    "hook_id": "The lifecycle hook's id, from the deployment's `lifecycleHookDetails`.",
     "ids": "Ids of the rule's targets.",
     "include_deprecated": "Versions without a stage too.",
     "include_planned_deletion": "Those marked for deletion too.",

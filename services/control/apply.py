@@ -12,13 +12,13 @@ from django.db.models import F, Max
 from base import clock, here, ids, live
 from clusters import reservation
 from clusters.models import Cluster
-from services import events, task_tags
+from services import events, hooks, task_tags
 from services.configuration import launch_type_of
 from services.control.snapshot import fingerprint
 from services.models import Deployment, Service, ServiceRevision, Task, TaskContainer
 from services.rollout import end_deployment, service_topics
 from services.scheduler import model, wording
-from services.scheduler.model import DeploymentStatus, Status
+from services.scheduler.model import DeploymentStatus, HookStatus, Status
 from services.taskdef.resources import resources, shared_out
 from services.wakeup import wake_others, wake_tasks
 
@@ -50,6 +50,8 @@ def apply(service: Service, plan: model.Plan, owner: str) -> datetime | None:
         for action in plan.actions:
             if isinstance(action, model.SetDeployment):
                 _set_deployment(current, action)
+            elif isinstance(action, model.EnterStage | model.ExpirePause):
+                _move_through_stages(action)
         started, refused = _start(current, plan)
         if refused:
             retry = clock.now() + timedelta(seconds=1)
@@ -202,6 +204,8 @@ def _set_deployment(service: Service, action: model.SetDeployment) -> None:
     if action.status is DeploymentStatus.ROLLBACK_IN_PROGRESS:
         fields["rollback_started_at"] = now
         fields["rollback_reason"] = action.reason or row.rollback_reason
+        fields["lifecycle_stage"] = ""
+        fields["lifecycle_hooks"] = hooks.resolved(row.lifecycle_hooks, HookStatus.FAILED)
         if action.rollback is not None:
             fields["rollback_id"] = action.rollback
     if action.reason:
@@ -215,6 +219,16 @@ def _complete(service: Service, revision: str) -> None:
     newest = rows.aggregate(newest=Max("completed_at"))["newest"]
     after = clock.now() if newest is None else max(clock.now(), newest + timedelta(microseconds=1))
     rows.filter(pk=revision).update(completed_at=after)
+
+
+def _move_through_stages(action: model.EnterStage | model.ExpirePause) -> None:
+    row = Deployment.objects.get(pk=action.deployment)
+    if isinstance(action, model.EnterStage):
+        row.lifecycle_stage = action.stage
+        row.lifecycle_hooks = [*row.lifecycle_hooks, *hooks.opened(action.hooks)]
+    else:
+        row.lifecycle_hooks = hooks.resolved(row.lifecycle_hooks, HookStatus.TIMED_OUT, hook=action.pause)
+    row.save(update_fields=["lifecycle_stage", "lifecycle_hooks", "updated_at"])
 
 
 def _announce(service: Service, plan: model.Plan, started: Mapping[str, Sequence[str]]) -> None:

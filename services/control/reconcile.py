@@ -19,7 +19,7 @@ from services.control.apply import Outdated, apply
 from services.control.claim import again, claim, drop, kept, release
 from services.models import Deployment, Service, ServiceRevision
 from services.rollout import service_topics
-from services.scheduler.model import SetDeployment
+from services.scheduler.model import EnterStage, ExpirePause, SetDeployment
 from services.scheduler.plan import plan
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def _round(service_id: int, owner: str) -> datetime | None:
         wake_at = apply(service, decided, owner)
     except Outdated:
         return clock.now()
-    if decided.of(SetDeployment):
+    if any(map(decided.of, (SetDeployment, EnterStage, ExpirePause))):
         # What follows from its new state may need nothing else to happen first.
         return clock.now()
     return min(filter(None, (wake_at, look_again)), default=None)

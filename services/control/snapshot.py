@@ -19,7 +19,7 @@ from base import clock
 from clusters.cql import Query, QueryError, compile_query, nothing
 from clusters.models import CapacityProvider, ContainerInstance, HeldGpu, HostPort, Network, ec2_instance_id
 from clusters.strategies import BUILT_IN
-from services import events
+from services import events, hooks
 from services.control.closing import Closed, closed_instances, with_closed
 from services.control.observe import checks_health
 from services.models import Deployment, Service, ServiceRevision, Task
@@ -73,13 +73,15 @@ def snapshot(service: Service) -> model.Snapshot:
     live = Task.objects.filter(service=service).exclude(status="STOPPED").only(*_TASK_FIELDS)
     now = clock.now()
     tasks = tuple(_task(row, now) for row in live)
-    effective = deployment.effective if deployment is not None else service.completed_revision
+    # Whose failures matter: of what is being started, or would be where a task is lost.
+    starting = None if deployment is None or hooks.is_held_early(deployment) else deployment
+    effective = starting.effective if starting is not None else service.completed_revision
     configuration = (
         deployment.configuration if deployment is not None else None
     ) or service.deployment_configuration
     revisions = _revisions(service, tasks)
     queries = [query for row in revisions.values() for query in row.constraints]
-    last_healthy, last_started = _newest_times(service, deployment, effective)
+    last_healthy, last_started = _newest_times(service, starting, effective)
     fleet = instances(service.cluster_id, queries, closed={} if service.daemon else None)
     if service.scheduling_strategy == "DAEMON":
         fleet = _with_others(fleet)
@@ -95,7 +97,7 @@ def snapshot(service: Service) -> model.Snapshot:
         completed=service.completed_revision_id,
         deployment=_deployment(deployment) if deployment is not None else None,
         tasks=tasks,
-        failures=_failures(service, deployment, effective),
+        failures=_failures(service, starting, effective),
         last_healthy_at=last_healthy,
         last_started_at=last_started,
         instances=fleet,
@@ -135,6 +137,7 @@ def fingerprint(service: Service) -> tuple[object, ...]:
         service.desired_count,
         service.deployment_id,
         deployment.status if deployment is not None else None,
+        repr(deployment.lifecycle_hooks) if deployment is not None else None,
         service.completed_revision_id,
         repr(service.deployment_configuration),
         service.availability_zone_rebalancing,
@@ -165,6 +168,9 @@ def _deployment(row: Deployment) -> model.Deployment:
         ready=bool(effective.images),
         image_error=row.image_error or None,
         image_failures=row.image_failures,
+        hooks=hooks.hooks_of(row),
+        stage=model.Stage(row.lifecycle_stage) if row.lifecycle_stage else None,
+        pauses=hooks.pauses_of(row),
     )
 
 

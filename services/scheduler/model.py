@@ -81,6 +81,26 @@ class DeploymentStatus(StrEnum):
     ROLLBACK_FAILED = "ROLLBACK_FAILED"
 
 
+class Stage(StrEnum):
+    """The lifecycle stages that a rolling deployment passes, in order. RECONCILE_SERVICE only where tasks of several
+    revisions run when it begins."""
+
+    RECONCILE_SERVICE = "RECONCILE_SERVICE"
+    PRE_SCALE_UP = "PRE_SCALE_UP"
+    SCALE_UP = "SCALE_UP"
+    POST_SCALE_UP = "POST_SCALE_UP"
+    CLEAN_UP = "CLEAN_UP"
+
+
+class HookStatus(StrEnum):
+    """Of a lifecycle hook that was reached. SUCCEEDED: continued; FAILED: rolled back, or its deployment ended."""
+
+    AWAITING_ACTION = "AWAITING_ACTION"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+
+
 Port = tuple[int, str]  # (host port, "tcp" | "udp")
 
 
@@ -202,6 +222,26 @@ class Breaker:
 
 
 @dataclass(frozen=True, slots=True)
+class Hook:
+    """A lifecycle hook of type PAUSE at one stage, as configured."""
+
+    stage: Stage
+    timeout: float = 86_400.0  # seconds
+    action: Literal["CONTINUE", "ROLLBACK"] = "ROLLBACK"  # when it times out
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A hook that was reached. While one is AWAITING_ACTION its deployment is held at its stage."""
+
+    id: str
+    stage: Stage
+    status: HookStatus
+    expires_at: datetime
+    action: Literal["CONTINUE", "ROLLBACK"] = "ROLLBACK"
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """The deployment in progress, if any (status PENDING … ROLLBACK_IN_PROGRESS; finished ones are not given).
 
@@ -217,6 +257,9 @@ class Deployment:
     ready: bool = True
     image_error: str | None = None  # permanent failure to resolve its images
     image_failures: int = 0  # how often the resolution failed so far (each counts as one failed task)
+    hooks: tuple[Hook, ...] = ()
+    stage: Stage | None = None  # reached; kept only where there are hooks
+    pauses: tuple[Pause, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +364,23 @@ class SetDeployment:
 
 
 @dataclass(frozen=True, slots=True)
+class EnterStage:
+    """The deployment is at this stage from now on, and held there until each of these hooks is resolved."""
+
+    deployment: str
+    stage: Stage
+    hooks: tuple[Hook, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpirePause:
+    """Nobody answered in time: the hook has TIMED_OUT. What follows from its action is in the same plan."""
+
+    deployment: str
+    pause: str  # Pause.id
+
+
+@dataclass(frozen=True, slots=True)
 class SetSteady:
     steady: bool
 
@@ -337,7 +397,17 @@ class FinishService:
     """Everything of a DRAINING service is gone: it becomes INACTIVE."""
 
 
-Action = StartTask | StopTask | MarkHealthy | SetDeployment | SetSteady | Announce | FinishService
+Action = (
+    StartTask
+    | StopTask
+    | MarkHealthy
+    | SetDeployment
+    | EnterStage
+    | ExpirePause
+    | SetSteady
+    | Announce
+    | FinishService
+)
 
 
 @dataclass(frozen=True, slots=True)

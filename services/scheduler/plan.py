@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.scheduler import daemon, rebalance, wording
+from services.scheduler import daemon, rebalance, stages, wording
 from services.scheduler.census import Census, take_census
 from services.scheduler.model import (
     Action,
@@ -151,6 +151,8 @@ def _wake_at(
         times.append(now + seconds(snapshot.timing.placement_retry))
     if outcome.moves.full_zone:
         times.append(now + seconds(snapshot.timing.rebalance_retry))
+    if snapshot.deployment is not None:
+        times += [p.expires_at for p in stages.awaiting(snapshot.deployment) if p.expires_at > now]
     times += [t.protected_until for t in census.active if t.protected and t.protected_until is not None]
     if goal.bakes_until is not None:
         times.append(goal.bakes_until)

@@ -194,6 +194,9 @@ class Reconciler:
         where the engine answers and the room comes soon."""
         left = len(self.crew.replace) if most is None else most
         ailing, healthy = self._to_replace(reachable=most is not None)
+        if most is None:
+            spared = self._spared()
+            healthy = [task for task in healthy if task.id not in spared]
         for task in ailing:
             if left > 0 and self.budget.allows([task], floor):
                 self._replace(task)
@@ -201,6 +204,15 @@ class Reconciler:
         spare = min(left, self.budget.healthy - floor)
         for task in self._victims(healthy, spare, self._without_stopping(self.census.active)):
             self._replace(task)
+
+    def _spared(self) -> frozenset[str]:
+        """Healthy tasks of other revisions that go only to make room; never more than are desired."""
+        if not self.goal.sparing:
+            return frozenset()
+        draining = {one.id for one in self.snapshot.instances if one.status == "DRAINING"}
+        well = [t for t in self.crew.replace if self.census.is_healthy(t) and t.instance not in draining]
+        well.sort(key=lambda task: (task.created_at, task.id))
+        return frozenset(task.id for task in well[: self.limits.desired])
 
     def _to_replace(self, *, reachable: bool) -> tuple[list[Task], list[Task]]:
         """Those to be replaced and not stopped yet: (not healthy, the never healthy first; healthy)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.scheduler import wording
+from services.scheduler import stages, wording
 from services.scheduler.breaker import Verdict, last_healthy, tripped
 from services.scheduler.census import Census
 from services.scheduler.model import (
@@ -44,6 +44,7 @@ class Goal:
     waiting: str = ""  # what a deployment waits for before any task of it is started
     trouble: str = ""  # the same as an event, where waiting alone will not end it
     bakes_until: datetime | None = None  # until then the step that was taken is watched: none follows
+    sparing: bool = False  # rolling: others of another revision are stopped only to make room
 
 
 def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tuple[Action, ...]]:
@@ -53,8 +54,48 @@ def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tup
     deployment, actions = _begin(snapshot, snapshot.deployment, now)
     if deployment is None:
         return _steady(snapshot), actions
+    if deployment.status is _S.IN_PROGRESS:
+        return _in_progress(snapshot, deployment, actions, census, now)
+    return _settle(snapshot, deployment, actions, census, now)
+
+
+def _in_progress(
+    snapshot: Snapshot,
+    deployment: Deployment,
+    actions: tuple[Action, ...],
+    census: Census,
+    now: datetime,
+) -> tuple[Goal, tuple[Action, ...]]:
+    """Through its lifecycle stages first, as far as its hooks let it."""
+    was_held = stages.holds_scale_up(snapshot)
+    walk = stages.walk(snapshot, deployment, census, now)
+    deployment, actions = walk.deployment, (*actions, *walk.actions)
+    if walk.held and stages.is_early(deployment):
+        # Nothing of it runs, so nothing of it can have failed: the snapshot's failures are of what goes on instead.
+        return replace(_steady(snapshot, keep=True), waiting=stages.told(deployment)), actions
+    if was_held:
+        snapshot = replace(snapshot, failures=(), last_started_at=None)
+    if walk.rejected is not None:
+        reason = f"The lifecycle hook at {walk.rejected.stage} timed out."
+        after, more = _turn_back(snapshot, deployment, reason, now)
+        actions = (*actions, *more)
+        if after is None:
+            return _steady(snapshot), actions
+        deployment = after
+    return _settle(snapshot, deployment, actions, census, now)
+
+
+def _settle(
+    snapshot: Snapshot,
+    deployment: Deployment,
+    actions: tuple[Action, ...],
+    census: Census,
+    now: datetime,
+) -> tuple[Goal, tuple[Action, ...]]:
+    """Completed, failed, or under way."""
     bakes = _bakes_until(snapshot, deployment, census, now)
-    if deployment.ready and bakes is None and is_complete(snapshot, deployment, census):
+    ends = deployment.ready and bakes is None and stages.may_complete(deployment)
+    if ends and is_complete(snapshot, deployment, census):
         return _steady(snapshot, completed=_effective(deployment)), (
             *actions,
             *_complete(snapshot, deployment),
@@ -87,10 +128,11 @@ def wanted_revision(snapshot: Snapshot) -> Revision | None:
         key = completed
     elif deployment.status is _S.ROLLBACK_REQUESTED:
         key = deployment.rollback or completed
-    elif deployment.ready:
+    elif deployment.ready and not stages.holds_scale_up(snapshot):
         key = _effective(deployment)
     else:
-        key = completed or deployment.target  # until its images are resolved the service goes on as it was
+        # Until its images are resolved, or a hook lets it begin, the service goes on as it was.
+        key = completed or deployment.target
     return snapshot.revisions.get(key or "")
 
 
@@ -117,6 +159,8 @@ def _rolling(snapshot: Snapshot, deployment: Deployment) -> Goal:
         # The snapshot's failures are of the revision it saw: what just began going back has none yet.
         failures=() if turned else snapshot.failures,
         last_started_at=None if turned else snapshot.last_started_at,
+        waiting=stages.told(deployment),
+        sparing=stages.spares_others(deployment),
     )
 
 
@@ -131,11 +175,7 @@ def _begin(
         case _S.STOP_REQUESTED:
             return None, _stop(snapshot, deployment, "The deployment was stopped on request.")
         case _S.ROLLBACK_REQUESTED:
-            back = deployment.rollback or snapshot.completed
-            if back is None:
-                reason = "There is no completed service revision to roll back to: the deployment was stopped."
-                return None, _stop(snapshot, deployment, reason)
-            return _roll_back(snapshot, deployment, back, "Rollback was requested.", now)
+            return _turn_back(snapshot, deployment, "Rollback was requested.", now)
         case _S.PENDING if deployment.ready:
             return replace(deployment, status=_S.IN_PROGRESS), (SetDeployment(deployment.id, _S.IN_PROGRESS),)
         case _:
@@ -147,6 +187,17 @@ def _stop(snapshot: Snapshot, deployment: Deployment, reason: str) -> tuple[Acti
         SetDeployment(deployment.id, _S.STOPPED, reason),
         wording.of_deployment(snapshot.who, deployment.id, "deployment stopped."),
     )
+
+
+def _turn_back(
+    snapshot: Snapshot, deployment: Deployment, reason: str, now: datetime
+) -> tuple[Deployment | None, tuple[Action, ...]]:
+    """Back to the revision asked for or the last completed one; where there is none, it ends. None: it ended."""
+    back = deployment.rollback or snapshot.completed
+    if back is None:
+        nowhere = "There is no completed service revision to roll back to: the deployment was stopped."
+        return None, _stop(snapshot, deployment, nowhere)
+    return _roll_back(snapshot, deployment, back, reason, now)
 
 
 def _roll_back(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.scheduler.model import Announce, Task
+from services.scheduler.model import Announce, Pause, Stage, Task
 
 _MOST_NAMED = 10  # tasks named one by one in an event
 
@@ -33,6 +33,19 @@ def event(who: str, text: str) -> Announce:
 
 def of_deployment(who: str, deployment: str, text: str) -> Announce:
     return Announce(f"({who}) (deployment {deployment}) {text}")
+
+
+def paused(who: str, deployment: str, stage: Stage) -> Announce:
+    return of_deployment(who, deployment, f"deployment paused at {stage}: its lifecycle hook awaits action.")
+
+
+def timed_out(who: str, deployment: str, pause: Pause) -> Announce:
+    then = "deployment continued." if pause.action == "CONTINUE" else "deployment failed."
+    return of_deployment(who, deployment, f"lifecycle hook at {pause.stage} timed out: {then}")
+
+
+def held(stage: Stage) -> str:
+    return f"Waiting for an approval: the deployment is paused at {stage}."
 
 
 def full_zone(who: str, zone: str) -> Announce:

@@ -68,6 +68,7 @@ def nobody(db: None) -> tuple[str, ...]:
 
 def known(world: factories.World) -> dict[str, Any]:
     task = world.new[0]
+    hook = factories.pause(world.deployment)
     return {
         "cluster": "production",
         "clusters": ["production"],
@@ -82,6 +83,7 @@ def known(world: factories.World) -> dict[str, Any]:
         "containerInstances": [world.instances[0].pk],
         "serviceDeploymentArn": world.deployment.arn,
         "serviceDeploymentArns": [world.deployment.arn],
+        "hookId": hook,
         "serviceRevisionArns": [world.revisions[13].arn],
         "resourceArn": world.service.arn,
         "status": "DRAINING",

@@ -8,22 +8,12 @@ from typing import Any
 from access.caller import Caller
 from access.registry import authorize
 from base import here
-from base.errors import ClientError, NotFound, OperationError, invalid
+from base.errors import ClientError, NotFound, OperationError
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster, find_instance
 from console.aws.ecs.common import Document
 from console.aws.handlers import answers
-from services.lookup import find_deployment
 
 _PULLED = "Slipway asks the engines itself: no agent reports to it."
-
-
-@answers("ecs", "ContinueServiceDeployment", refuses="InvalidParameterException")
-def continue_service_deployment(
-    caller: Caller, *, serviceDeploymentArn: str, hookId: str, action: str = "CONTINUE"
-) -> Document:
-    authorize(caller, "ecs:ContinueServiceDeployment", serviceDeploymentArn)
-    row = find_deployment(serviceDeploymentArn)
-    raise invalid("hookId", f"deployment {row.pk} has no lifecycle hook {hookId[:80]} that waits")
 
 
 @answers("ecs", "ListServicesByNamespace", refuses="NamespaceNotFoundException")

@@ -13,6 +13,7 @@ from access.registry import call
 from base.prepared import Given, Prepared
 from console.aws.ecs.common import Document, each
 from console.aws.handlers import answers, listing, mechanical
+from services import hooks
 from services.models import Deployment, ServiceRevision, Task
 from services.progress import breaker_threshold
 
@@ -82,8 +83,22 @@ def shape(row: Deployment, tasks: Counts) -> Document:
             "startedAt": row.rollback_started_at,
             "serviceRevisionArn": row.rollback.arn,
         }
+    if row.lifecycle_stage:
+        found["lifecycleStage"] = row.lifecycle_stage
+    if row.lifecycle_hooks:
+        found["lifecycleHookDetails"] = [_hook(one) for one in hooks.details(row)]
     found["deploymentCircuitBreaker"] = shown_breaker(row)
     return found
+
+
+def _hook(one: hooks.Detail) -> Document:
+    return {
+        "hookId": one.hook_id,
+        "targetType": one.target_type,
+        "status": one.status,
+        "expiresAt": one.expires_at,
+        "timeoutAction": one.timeout_action,
+    }
 
 
 def shown_breaker(row: Deployment) -> Document:
@@ -139,6 +154,7 @@ def _arn(row: Deployment) -> Document:
 
 
 mechanical("ecs", "StopServiceDeployment", _arn, names={"serviceDeploymentArn": "service_deployment"})
+mechanical("ecs", "ContinueServiceDeployment", _arn, names={"serviceDeploymentArn": "service_deployment"})
 
 
 @answers("ecs", "DescribeServiceDeployments", "describe_service_deployment")

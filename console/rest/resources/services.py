@@ -195,4 +195,14 @@ ENDPOINTS = [
             example={"stopType": "ROLLBACK"},
         ),
     ),
+    Endpoint(
+        "deployments/<str:serviceDeployment>/continue",
+        _DEPLOYMENTS,
+        POST=Action(
+            "continue_service_deployment",
+            DeploymentShape,
+            words={"action": ("CONTINUE", "ROLLBACK")},
+            example={"hookId": "ecs-pause-e7tK9G_WRJqNF_EOMjztDXfKenlJuEUVjsNStf4WLKw", "action": "CONTINUE"},
+        ),
+    ),
 ]

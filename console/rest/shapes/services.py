@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Whole
+from services import hooks
 from services.models import Deployment, Service, ServiceRevision, TaskDefinition
 from services.operations import current_revision
 
@@ -215,6 +216,23 @@ class RevisionReference(Shape):
         ref_name = "ServiceRevisionReference"
 
 
+class HookShape(Shape):
+    """A lifecycle hook that the deployment reached."""
+
+    hookId = Text("hook_id", help_text="For `continue`, while it is AWAITING_ACTION.")
+    targetType = Text("target_type", help_text="PAUSE.")
+    lifecycleStage = Text("stage")
+    status = Text(help_text="AWAITING_ACTION, SUCCEEDED, FAILED or TIMED_OUT.")
+    createdAt = Moment("created_at", help_text="Since when it holds the deployment.")
+    expiresAt = Moment("expires_at", help_text="When it times out.")
+    timeoutAction = Text("timeout_action", help_text="What is done then: CONTINUE or ROLLBACK.")
+    resolvedAt = Moment("resolved_at")
+    resolvedBy = Text("resolved_by", help_text="ARN of who continued it or rolled it back.")
+
+    class Meta:
+        ref_name = "LifecycleHookDetail"
+
+
 class DeploymentShape(Shape):
     serviceDeploymentArn = Text("arn")
     id = Text()
@@ -229,6 +247,10 @@ class DeploymentShape(Shape):
     )
     rollback = serializers.SerializerMethodField()
     isRollback = Flag("is_rollback", help_text="Whether it was asked for as a rollback.")
+    lifecycleStage = Text(
+        "lifecycle_stage", help_text="How far it is, where it has lifecycle hooks; else empty."
+    )
+    lifecycleHookDetails = serializers.SerializerMethodField()
     failedTasks = Whole("failed_tasks", help_text="As the circuit breaker counts them.")
     deploymentConfiguration = Free("configuration")
     createdAt = Moment("created_at")
@@ -239,6 +261,11 @@ class DeploymentShape(Shape):
 
     class Meta:
         ref_name = "ServiceDeployment"
+
+    @extend_schema_field(HookShape(many=True))
+    def get_lifecycleHookDetails(self, row: Deployment) -> Any:
+        """Of each lifecycle hook that it reached."""
+        return HookShape(hooks.details(row), many=True).data
 
     @extend_schema_field(
         {

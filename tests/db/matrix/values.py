@@ -41,6 +41,7 @@ _VALUES: dict[str, Any] = {
     "document": POLICY,
     "driver": "overlay",
     "group": "team",
+    "hook_id": "{hook}",
     "host": "localhost",
     "interactive": True,
     "key_id": KEY,

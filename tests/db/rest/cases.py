@@ -305,6 +305,14 @@ WRITES = [
     ),
     Case(
         "POST",
+        "deployments/{deployment}/continue",
+        200,
+        {"hookId": "{hook}", "action": "ROLLBACK"},
+        {"hookId": "none"},
+        "hookId",
+    ),
+    Case(
+        "POST",
         "clusters/production/tasks",
         200,
         {"taskDefinition": "web:13"},
@@ -566,6 +574,7 @@ class Scene:
             {
                 "instance": world.instances[0].pk,
                 "deployment": world.deployment.pk,
+                "hook": factories.pause(world.deployment),
                 "revision": world.revisions[13].pk,
                 "task": world.new[0].pk,
                 "daemon_deployment": daemon.deployment.pk,

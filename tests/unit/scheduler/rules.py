@@ -14,6 +14,8 @@ from services.scheduler.model import (
     AUTO_SCALING_GROUP,
     Announce,
     DeploymentStatus,
+    EnterStage,
+    ExpirePause,
     FinishService,
     MarkHealthy,
     Plan,
@@ -188,7 +190,7 @@ def _rule_5(snapshot: Snapshot, made: Plan) -> None:
         completed = action.revision or completed
     if status == "IN_PROGRESS":
         assert deployment is not None
-        right = deployment.target if deployment.ready else completed
+        right = deployment.target if deployment.ready and not _held_early(snapshot, made) else completed
     elif status == "ROLLBACK_IN_PROGRESS":
         right = back
     else:
@@ -196,6 +198,20 @@ def _rule_5(snapshot: Snapshot, made: Plan) -> None:
     for start in made.actions:
         if isinstance(start, StartTask):
             assert start.revision == right, f"{start.revision} is started while {status}"
+
+
+def _held_early(snapshot: Snapshot, made: Plan) -> bool:
+    """A lifecycle hook that nobody has answered yet stands before the deployment's first task."""
+    deployment = snapshot.deployment
+    assert deployment is not None
+    stage, waiting = deployment.stage, {p.id for p in deployment.pauses if p.status == "AWAITING_ACTION"}
+    for action in made.actions:
+        if isinstance(action, ExpirePause):
+            waiting.discard(action.pause)
+        elif isinstance(action, EnterStage):
+            assert not waiting, "it goes on though a hook holds it"
+            stage, waiting = action.stage, {"new" for _ in action.hooks}
+    return bool(waiting) and stage in ("RECONCILE_SERVICE", "PRE_SCALE_UP")
 
 
 def _rule_8(snapshot: Snapshot, made: Plan) -> None:

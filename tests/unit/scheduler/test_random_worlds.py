@@ -19,15 +19,20 @@ from services.scheduler.model import (
     DeploymentStatus,
     Failure,
     Health,
+    Hook,
+    HookStatus,
     Instance,
+    Pause,
     Provider,
     Revision,
     Snapshot,
+    Stage,
     Status,
     Strategy,
     Task,
 )
 from services.scheduler.plan import plan
+from services.scheduler.stages import HOOKED
 from tests.unit.scheduler.build import NOW, QUERIES, ZONE, at
 from tests.unit.scheduler.rules import check
 
@@ -124,6 +129,16 @@ def tasks(draw: st.DrawFn, key: str) -> Task:
     )
 
 
+ACTIONS: list[Any] = ["CONTINUE", "ROLLBACK"]
+hooks = st.builds(Hook, st.sampled_from(HOOKED), action=st.sampled_from(ACTIONS))
+
+
+@st.composite
+def pauses(draw: st.DrawFn, key: str, stage: Stage) -> Pause:
+    status = draw(st.sampled_from([HookStatus.AWAITING_ACTION, *HookStatus]))
+    return Pause(key, stage, status, at(draw(st.integers(900, 1100))), draw(st.sampled_from(ACTIONS)))
+
+
 moments = st.one_of(st.none(), st.integers(0, 1000).map(at))
 
 
@@ -132,6 +147,10 @@ def deployments(draw: st.DrawFn) -> Deployment:
     status = draw(st.sampled_from(UNDER_WAY))
     going_back = status is DeploymentStatus.ROLLBACK_IN_PROGRESS
     ready = draw(st.sampled_from([True, True, False])) if status is DeploymentStatus.PENDING else True
+    configured = tuple(draw(st.lists(hooks, max_size=2)))
+    begun = configured and status is not DeploymentStatus.PENDING
+    stage = draw(st.sampled_from([None, *Stage])) if begun else None
+    held = range(draw(st.integers(0, 2))) if stage in HOOKED else ()
     return Deployment(
         id="d1",
         status=status,
@@ -146,6 +165,9 @@ def deployments(draw: st.DrawFn) -> Deployment:
         ready=ready,
         image_error=None if ready else draw(st.sampled_from([None, "no such image"])),
         image_failures=0 if ready else draw(st.integers(0, 5)),
+        hooks=configured,
+        stage=stage,
+        pauses=tuple(draw(pauses(f"p{n}", stage)) for n in held if stage is not None),
     )
 
 
