@@ -97,6 +97,14 @@ def _timeout(given: Any, where: str) -> Document:
     return {"timeoutInMinutes": minutes, "action": action}
 
 
+def of_running(row: Deployment, wanted: Mapping[str, Any]) -> Document:
+    """The deployment configuration that a deployment in progress runs under where the service's becomes `wanted`: its
+    lifecycle hooks stay, for it may be beyond them."""
+    own = row.configuration.get("lifecycleHooks")
+    others = {key: value for key, value in wanted.items() if key != "lifecycleHooks"}
+    return {**others, "lifecycleHooks": own} if own else others
+
+
 # ---- for the scheduler -------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from services import (
     configuration,
     creation_token,
     freezing,
+    hooks,
     rebalancing,
     strategy,
     task_tags,
@@ -262,7 +263,9 @@ def update_service(
         "enable_execute_command",
     )
     if row.deployment is not None and deployment_configuration is not None:
-        Deployment.objects.filter(pk=row.deployment_id).update(configuration=_of_running(row))
+        Deployment.objects.filter(pk=row.deployment_id).update(
+            configuration=hooks.of_running(row.deployment, row.deployment_configuration)
+        )
     if earlier is not None:
         begin_deployment(row, earlier, caller.arn, is_rollback=True)
     elif (
@@ -339,16 +342,6 @@ def roll_back(
 
 
 # ---- what they share ---------------------------------------------------------------------------
-
-
-def _of_running(service: Service) -> dict[str, Any]:
-    """What the deployment in progress is to run under from now on. Its lifecycle hooks stay: it may be beyond them."""
-    assert service.deployment is not None
-    hooks = service.deployment.configuration.get("lifecycleHooks")
-    others = {
-        key: value for key, value in service.deployment_configuration.items() if key != "lifecycleHooks"
-    }
-    return {**others, "lifecycleHooks": hooks} if hooks else others
 
 
 def current_revision(service: Service) -> ServiceRevision:

@@ -20,6 +20,7 @@ from console.web.following import begin_with_address, given_so_far
 from console.web.forms import mark
 from console.web.managed_tags_form import ManagedTagsForm
 from console.web.page import caller, may, page
+from console.web.pause_form import PauseForm
 from console.web.placement_form import ServicePlacementForm
 from console.web.places import to_service
 from console.web.service_words import short_image
@@ -33,7 +34,9 @@ from services.taskdef.diff import diff
 _MOST_REVISIONS = 60  # offered; older ones by `?task_definition=`
 
 
-class DeployForm(ServiceCapacityForm, DeploymentForm, ServicePlacementForm, TerminalForm, ManagedTagsForm):
+class DeployForm(
+    ServiceCapacityForm, DeploymentForm, PauseForm, ServicePlacementForm, TerminalForm, ManagedTagsForm
+):
     task_definition = forms.ChoiceField(label=gettext_lazy("Revision"))
     force = forms.BooleanField(
         label=gettext_lazy("Force a new deployment"),
@@ -51,6 +54,7 @@ _PATHS = {
     **ServiceCapacityForm.CAPACITY_PATHS,
     **ManagedTagsForm.MANAGED_PATHS,
     **DeploymentForm.PATHS,
+    **PauseForm.PAUSE_PATHS,
     **ServicePlacementForm.SERVICE_PATHS,
     **TerminalForm.TERMINAL_PATHS,
 }
@@ -66,9 +70,11 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
     chosen = next((row for row in offered if str(row) == asked), None) or (
         offered[0] if offered else current.task_definition
     )
+    pauses = found.deployment_configuration.get("lifecycleHooks") or []
     initial: dict[str, Any] = {
         "task_definition": str(chosen),
         **DeploymentForm.initial_of(found),
+        **PauseForm.pauses_of(pauses),
         **ServicePlacementForm.placement_of(current.configuration),
         "terminals": TerminalForm.terminals_of(allowed=found.enable_execute_command),
         "managed_tags": ManagedTagsForm.managed_of(on=found.enable_ecs_managed_tags),
@@ -81,6 +87,7 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
         form.fields["task_definition"].choices = labels  # type: ignore[attr-defined]
         daemon = found.scheduling_strategy == strategy.DAEMON
         form.offer_of_service(found.cluster, current.configuration, daemon=daemon)
+        form.offer(pauses)
         return form
 
     form = make(request.POST or None)
@@ -106,6 +113,7 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
         "current": current,
         "chosen": chosen,
         "may_update": may(request, "ecs:UpdateService", found.arn),
+        "pause_now": form.place_in_words(),
         "changes": drawn(diff(current.task_definition.document, chosen.document)),
         "crumbs": to_service(cluster, service, _("Deploy")),
         "cli": lambda: command("update_service", _shown(found, make, form)),
@@ -155,6 +163,10 @@ def _shown(
 
 def _parameters(service: Service, form: DeployForm, given: dict[str, Any]) -> dict[str, Any]:
     """What the form did not show stays as it is."""
+    deployment = DeploymentForm.parameters_of(
+        given, service.deployment_configuration.get("deploymentCircuitBreaker")
+    )
+    deployment["deployment_configuration"] |= PauseForm.pause_parameters(given)
     return {
         **form.update_parameters(given),
         **ManagedTagsForm.managed_parameters(given),
@@ -162,7 +174,5 @@ def _parameters(service: Service, form: DeployForm, given: dict[str, Any]) -> di
         "task_definition": given["task_definition"],
         "force_new_deployment": given["force"],
         **TerminalForm.terminal_parameters(given),
-        **DeploymentForm.parameters_of(
-            given, service.deployment_configuration.get("deploymentCircuitBreaker")
-        ),
+        **deployment,
     }

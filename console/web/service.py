@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +15,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from base import clock
-from console.web import history, places, rollout, service_words
+from console.web import history, pauses, places, rollout, service_words
 from console.web.page import ListState, caller, may, page
 from console.web.parts import Choice, Crumb, LogSource, May, Tab
 from console.web.terms import term
@@ -143,6 +144,17 @@ class ServicePage:
             deployment is not None and deployment.status != "PENDING" and deployment.status != "IN_PROGRESS"
         )
         return self.may_stop(_("It is ending already.") if stopping else "")
+
+    @cached_property
+    def may_continue(self) -> May:
+        deployment = self.service.deployment
+        arn = deployment.arn if deployment is not None else ""
+        return may(self.request, "ecs:ContinueServiceDeployment", arn, [self.service.arn])
+
+    @cached_property
+    def held_by(self) -> Sequence[pauses.Waiting]:
+        """What holds the deployment in progress."""
+        return pauses.waiting(self.service.deployment) if self.service.deployment is not None else ()
 
     @property
     def stop_values(self) -> dict[str, str]:

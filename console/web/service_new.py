@@ -23,6 +23,7 @@ from console.web.forms import mark
 from console.web.managed_tags_form import ManagedTagsForm
 from console.web.page import caller, may, page
 from console.web.parts import Crumb
+from console.web.pause_form import PauseForm
 from console.web.placement_form import ServicePlacementForm
 from console.web.places import place
 from console.web.service_words import short_image
@@ -32,7 +33,9 @@ from services import operations, queries
 _MOST_OFFERED = 200
 
 
-class CreateForm(CapacityForm, DeploymentForm, ServicePlacementForm, TerminalForm, ManagedTagsForm):
+class CreateForm(
+    CapacityForm, DeploymentForm, PauseForm, ServicePlacementForm, TerminalForm, ManagedTagsForm
+):
     cluster = forms.ChoiceField(label=gettext_lazy("Cluster"))
     service_name = forms.CharField(
         label=gettext_lazy("Service name"),
@@ -71,6 +74,7 @@ class CreateForm(CapacityForm, DeploymentForm, ServicePlacementForm, TerminalFor
         **CapacityForm.CAPACITY_PATHS,
         **ServicePlacementForm.SERVICE_PATHS,
         **DeploymentForm.PATHS,
+        **PauseForm.PAUSE_PATHS,
         **TerminalForm.TERMINAL_PATHS,
         **ManagedTagsForm.MANAGED_PATHS,
     }
@@ -127,6 +131,9 @@ def _named(request: HttpRequest) -> str:
 
 
 def _parameters(form: CreateForm, given: dict[str, Any]) -> dict[str, Any]:
+    deployment = DeploymentForm.parameters_of(given)
+    if hooks := PauseForm.pause_parameters(given).get("lifecycleHooks"):
+        deployment["deployment_configuration"]["lifecycleHooks"] = hooks
     parameters = {
         "cluster": given["cluster"],
         "service_name": given["service_name"],
@@ -134,7 +141,7 @@ def _parameters(form: CreateForm, given: dict[str, Any]) -> dict[str, Any]:
         "desired_count": given["desired_count"],
         **form.capacity_parameters(given),
         **ServicePlacementForm.service_parameters(given, new=True),
-        **DeploymentForm.parameters_of(given),
+        **deployment,
         **TerminalForm.terminal_parameters(given),
         **ManagedTagsForm.managed_parameters(given),
     }

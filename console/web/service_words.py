@@ -13,6 +13,7 @@ from django.utils.translation import ngettext
 
 from console.web.parts import Tone
 from console.web.words import absolute, duration
+from services.hooks import awaiting
 from services.models import Deployment, Service, ServiceRevision, TaskDefinition
 from services.progress import Crew
 
@@ -57,6 +58,8 @@ def badge(service: Service, crews: Sequence[Crew]) -> Badge:
         return Badge(service.status, live=service.status == Service.Status.DRAINING)
     if deployment is not None:
         rolling_back = deployment.status.startswith("ROLLBACK")
+        if awaiting(deployment):
+            return Badge("PAUSED")
         return Badge("ROLLBACK_IN_PROGRESS" if rolling_back else "DEPLOYING", live=True)
     if service.steady_since is not None:
         return Badge("STEADY") if service.desired_count else Badge("STOPPED", nothing(service))
@@ -176,6 +179,8 @@ def deployment_badge(deployment: Deployment) -> Badge:
     """How it ended, or that it has not."""
     by_breaker = "circuit breaker" in (deployment.rollback_reason or deployment.status_reason)
     match deployment.status:
+        case "IN_PROGRESS" if awaiting(deployment):
+            return Badge("PAUSED", _("paused"))
         case "PENDING" | "IN_PROGRESS":
             return Badge("IN_PROGRESS", _("in progress"), live=True)
         case "STOP_REQUESTED":

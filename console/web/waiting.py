@@ -95,6 +95,10 @@ _KNOWN: tuple[tuple[str, Callable[[Facts], str]], ...] = (
         ),
     ),
     (
+        r"Waiting for an approval: the deployment is paused at (?P<stage>\w+)\.",
+        lambda f: _("Waiting for an approval: the deployment is paused at %(stage)s."),
+    ),
+    (
         r"Waiting for the images of (?P<name>\S+) to be resolved\.",
         lambda f: _("Waiting for the images of %(name)s to be resolved."),
     ),

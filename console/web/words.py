@@ -93,6 +93,7 @@ _STATES: dict[str, tuple[Tone, bool, object]] = {
     "DEPROVISIONING": ("wait", True, pgettext_lazy("state", "Deprovisioning")),
     "IN_PROGRESS": ("wait", True, pgettext_lazy("state", "In progress")),
     "DEPLOYING": ("wait", True, pgettext_lazy("state", "Deploying")),
+    "PAUSED": ("wait", False, pgettext_lazy("state", "Paused")),
     "STARTING": ("wait", True, pgettext_lazy("state", "Starting")),
     "DRAINING": ("wait", False, pgettext_lazy("state", "Draining")),
     "REGISTERING": ("wait", True, pgettext_lazy("state", "Registering")),

@@ -130,6 +130,12 @@ FORMS = (
     Form("service-scale", ("update_service",), _SERVICE, {"desired_count": 7}),
     Form("service-deploy", ("update_service",), _SERVICE, {**_DEPLOY, "task_definition": "web:12"}),
     Form("service-stop-deployment", ("stop_service_deployment",), _SERVICE, {"deployment": "{deployment}"}),
+    Form(
+        "service-continue",
+        ("continue_service_deployment",),
+        _SERVICE,
+        {"deployment": "{deployment}", "hook": "{hook}", "action": "ROLLBACK"},
+    ),
     Form("service-delete", ("delete_service",), _SERVICE, {"confirm": "web"}),
     Form(
         "task-run",
