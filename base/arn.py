@@ -115,6 +115,10 @@ class Names:
     def service_revision(self, cluster: str, service: str, revision_id: str) -> str:
         return self.ecs(f"service-revision/{cluster}/{service}/{revision_id}")
 
+    def task_set(self, cluster: str, service: str, task_set_id: str) -> str:
+        """`task_set_id`: as ECS has it, "ecs-svc/1234567890123456789"."""
+        return self.ecs(f"task-set/{cluster}/{service}/{task_set_id}")
+
     def capacity_provider(self, name: str) -> str:
         return self.ecs(f"capacity-provider/{name}")
 

@@ -60,6 +60,10 @@ def service_revision_arn(cluster: str, service: str, revision_id: str) -> str:
     return names().service_revision(cluster, service, revision_id)
 
 
+def task_set_arn(cluster: str, service: str, task_set_id: str) -> str:
+    return names().task_set(cluster, service, task_set_id)
+
+
 def capacity_provider_arn(name: str) -> str:
     return names().capacity_provider(name)
 

@@ -29,6 +29,8 @@ class ServicesConfig(AppConfig):
         from services.execute import operations as execute  # noqa: F401
         from services.provider_use import in_use
         from services.schedules import operations as schedules  # noqa: F401
+        from services.task_sets import operations as task_sets  # noqa: F401
+        from services.task_sets import queries as task_set_queries  # noqa: F401
         from services.usage import task_groups
 
         facts.provide_task_groups(task_groups)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from services.control import cleaning, driver, reconcile, retention, standing, sweep
+from services.control import cleaning, driver, reconcile, resolving, retention, standing, sweep
 from services.models import Task
 from services.schedules import firing
 
@@ -21,7 +21,12 @@ def drive_task(task_id: str) -> None:
 
 @shared_task(name="services.resolve_images", ignore_result=True)
 def resolve_images(deployment_id: str) -> None:
-    reconcile.resolve_images(deployment_id)
+    resolving.resolve_images(deployment_id)
+
+
+@shared_task(name="services.resolve_images_of_task_set", ignore_result=True)
+def resolve_images_of_task_set(revision_id: str) -> None:
+    resolving.resolve_images_of_task_set(revision_id)
 
 
 @shared_task(name="services.collect_logs", ignore_result=True)

@@ -16,6 +16,8 @@ from clusters.models import Cluster, ContainerInstance
 from services.scheduler import model as words
 from services.taskdef.overridden import overridden
 
+EXTERNAL = "EXTERNAL"
+
 
 def _choices(names: type) -> list[tuple[str, str]]:
     return [(str(name), str(name)) for name in names]  # type: ignore[attr-defined]
@@ -104,6 +106,10 @@ class Service(models.Model):
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     scheduling_strategy = models.CharField(max_length=20, default="REPLICA")
     daemon = models.BooleanField(default=False)
+    # ECS: deployments, as below. EXTERNAL: task sets (services.task_sets), and no deployment ever.
+    deployment_controller = models.CharField(max_length=20, default="ECS")
+    # Of EXTERNAL, for all its task sets: placementStrategy, placementConstraints (AWS form).
+    placement = models.JSONField(default=dict, blank=True)
     desired_count = models.PositiveIntegerField(default=0)
     deployment_configuration = models.JSONField(default=dict)  # AWS form, complete
     health_grace = models.PositiveIntegerField(default=0)  # seconds
@@ -122,7 +128,7 @@ class Service(models.Model):
 
     newest_revision = models.PositiveIntegerField(default=0)
     newest_deployment = models.PositiveIntegerField(default=0)
-    # The configuration tasks are started from when no deployment is in progress.
+    # The configuration tasks are started from when no deployment is in progress. Of EXTERNAL: the primary task set's.
     completed_revision = models.ForeignKey(
         "ServiceRevision", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -169,9 +175,13 @@ class Service(models.Model):
         """What it is called in events, in its tasks' group and in what is published of it."""
         return "daemon" if self.daemon else "service"
 
+    @property
+    def is_external(self) -> bool:
+        return self.deployment_controller == EXTERNAL
+
 
 class ServiceRevision(models.Model):
-    """The frozen configuration a deployment rolls out: everything but the desired count."""
+    """The frozen configuration a deployment rolls out, or a task set runs: everything but the desired count."""
 
     id = models.CharField(primary_key=True, max_length=32)
     service = models.ForeignKey(Service, on_delete=models.CASCADE, related_name="revisions")
@@ -229,7 +239,6 @@ class Deployment(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
     # Resolving its images once, for all its tasks.
-    images_resolved = models.BooleanField(default=False)
     image_error = models.TextField(blank=True)
     image_failures = models.PositiveIntegerField(default=0)
     # Where it has lifecycle hooks: how far it is, and those it reached (services.hooks says in which form).
@@ -424,3 +433,4 @@ class ServiceEvent(models.Model):
 # Django finds a room's models here; these stand on Task and are kept apart for their number.
 from services.execute.models import ExecSession, ExecTranscript  # noqa: E402, F401
 from services.schedules.models import Rule, RuleRun, RuleTarget  # noqa: E402, F401
+from services.task_sets.models import TaskSet  # noqa: E402, F401

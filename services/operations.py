@@ -39,9 +39,12 @@ from services.lookup import (
     find_service,
     service_arn_of,
 )
-from services.models import Deployment, Service, ServiceRevision, TaskDefinition
+from services.models import EXTERNAL, Deployment, Service, TaskDefinition
+from services.revisions import current_revision, rollback_target
 from services.rollout import begin_deployment, end_deployment, new_revision, request_stop, touch
 from services.scheduler.model import DeploymentStatus
+from services.task_sets import controller
+from services.task_sets.state import drain, unsettle
 
 _NAME = re.compile(r"^[A-Za-z0-9_-]{1,255}$")
 MOST_TASKS = 5000  # of one service, as ECS
@@ -85,7 +88,7 @@ def create_service(
     caller: Caller,
     *,
     service_name: str,
-    task_definition: str,
+    task_definition: str | None = None,
     cluster: str = DEFAULT_CLUSTER,
     desired_count: int | None = None,
     launch_type: str | None = None,
@@ -100,12 +103,14 @@ def create_service(
     enable_ecs_managed_tags: bool = False,
     enable_execute_command: bool = False,
     availability_zone_rebalancing: str | None = None,
+    deployment_controller: Mapping[str, Any] | None = None,
     client_token: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Service:
     """Create a service and begin its first deployment. Nested parameters are in AWS form. DAEMON: one task on each
     instance that satisfies the constraints; REPLICA: `desired_count` tasks, 1 by default. `client_token`: a repeat
-    answers the service that is there. `availability_zone_rebalancing`: ENABLED where the service is eligible."""
+    answers the service that is there. `availability_zone_rebalancing`: ENABLED where the service is eligible.
+    With the deployment controller EXTERNAL it runs nothing until it is given task sets."""
     digest = digest_of({name: value for name, value in locals().items() if name != "caller"})
     if not isinstance(service_name, str) or not _NAME.match(service_name):
         raise invalid("serviceName", "1 to 255 letters, digits, hyphens and underscores")
@@ -117,20 +122,36 @@ def create_service(
         placement_strategy=placement_strategy,
     )
     daemon = scheduling_strategy == strategy.DAEMON
+    external = controller.checked(deployment_controller) == EXTERNAL
+    if external:
+        controller.check_creation(
+            taskDefinition=task_definition,
+            launchType=launch_type,
+            capacityProviderStrategy=capacity_provider_strategy,
+            networkConfiguration=network_configuration,
+            deploymentConfiguration=deployment_configuration,
+            schedulingStrategy=scheduling_strategy,
+            availabilityZoneRebalancing=availability_zone_rebalancing,
+        )
     owner = find_cluster(cluster)
     known = creation_token.earlier(owner, client_token, digest)
     if known is not None:
         return known
-    definition = find_definition(task_definition, active=True)
-    frozen = freezing.frozen(
-        owner,
-        definition,
-        launch_type or ("EC2" if daemon else None),  # the cluster's default strategy is not for daemons
-        capacity_provider_strategy,
-        network_configuration,
-        placement_strategy,
-        placement_constraints,
-    )
+    placement = configuration.placement(placement_strategy, placement_constraints)
+    definition, frozen = None, placement
+    if not external:
+        if not task_definition:
+            raise invalid("taskDefinition", "Member must not be null")
+        definition = find_definition(task_definition, active=True)
+        frozen = freezing.frozen(
+            owner,
+            definition,
+            launch_type or ("EC2" if daemon else None),  # the cluster's default strategy is not for daemons
+            capacity_provider_strategy,
+            network_configuration,
+            placement_strategy,
+            placement_constraints,
+        )
     if (
         Service.objects.filter(cluster=owner, name=service_name)
         .exclude(status=Service.Status.INACTIVE)
@@ -141,12 +162,17 @@ def create_service(
             fields={"serviceName": "exists already"},
         )
     deploying = configuration.deployment_configuration(deployment_configuration, daemon=daemon)
-    shape = rebalancing.Shape(daemon, deploying["maximumPercent"], frozen, definition.document)
+    zones = "DISABLED"
+    if definition is not None:
+        shape = rebalancing.Shape(daemon, deploying["maximumPercent"], frozen, definition.document)
+        zones = rebalancing.of_new(availability_zone_rebalancing, shape)
     service = Service.objects.create(
         cluster=owner,
         name=service_name,
         arn=here.service_arn(owner.name, service_name),
         scheduling_strategy=scheduling_strategy,
+        deployment_controller=EXTERNAL if external else controller.ECS,
+        placement=placement if external else {},
         # Of a daemon the first plan counts the instances.
         desired_count=0 if daemon else _checked_count(1 if desired_count is None else desired_count),
         deployment_configuration=deploying,
@@ -154,14 +180,17 @@ def create_service(
         propagate_tags=task_tags.checked_source(propagate_tags),
         enable_ecs_managed_tags=configuration.flag(enable_ecs_managed_tags, "enableECSManagedTags"),
         enable_execute_command=configuration.flag(enable_execute_command, "enableExecuteCommand"),
-        availability_zone_rebalancing=rebalancing.of_new(availability_zone_rebalancing, shape),
+        availability_zone_rebalancing=zones,
         tags=checked(tags),
         created_by=caller.arn,
         client_token=client_token or "",
         request_digest=digest,
     )
     Cluster.objects.filter(pk=owner.pk).update(active_services=F("active_services") + 1)
-    begin_deployment(service, new_revision(service, definition, frozen, caller.arn), caller.arn)
+    if definition is not None:
+        begin_deployment(service, new_revision(service, definition, frozen, caller.arn), caller.arn)
+    else:
+        touch(service)
     return service
 
 
@@ -191,12 +220,36 @@ def update_service(
     enable_execute_command: bool | None = None,
     availability_zone_rebalancing: str | None = None,
     from_revision: str | None = None,
+    deployment_controller: Mapping[str, Any] | None = None,
 ) -> Service:
     """Scale, reconfigure or deploy. Whatever a service revision freezes (or `force_new_deployment`) begins a new
     deployment; the rest takes effect at once. `from_revision` rolls back to that service revision, as it was frozen,
     whether or not its task definition is still ACTIVE; the desired count stays.
+    Of a service with the deployment controller EXTERNAL the desired count, placement, grace period and propagated tags
+    alone may be changed.
     """
     row = find_active_service(service, cluster)
+    controller.check_unchanged(row, deployment_controller)
+    if row.is_external:
+        controller.check_update(
+            taskDefinition=task_definition,
+            capacityProviderStrategy=capacity_provider_strategy,
+            networkConfiguration=network_configuration,
+            deploymentConfiguration=deployment_configuration,
+            forceNewDeployment=force_new_deployment,
+            enableExecuteCommand=enable_execute_command,
+            availabilityZoneRebalancing=availability_zone_rebalancing,
+            fromRevision=from_revision,
+        )
+        return _update_external(
+            row,
+            desired_count,
+            placement_strategy,
+            placement_constraints,
+            health_check_grace_period_seconds,
+            propagate_tags,
+            enable_ecs_managed_tags,
+        )
     current = current_revision(row)
     before = {"desiredCount": row.desired_count, "taskDefinition": str(current.task_definition)}
     shape_before = _shape(row, current.task_definition, current.configuration)
@@ -289,13 +342,20 @@ def delete_service(
     caller: Caller, *, service: str, cluster: str = DEFAULT_CLUSTER, force: bool = False
 ) -> Service:
     """Stop everything of a service and make it INACTIVE. A REPLICA service without `force` only when it is scaled to
-    zero."""
+    zero, and one with task sets only when these are deleted."""
     row = find_active_service(service, cluster)
     if row.desired_count and not force and row.scheduling_strategy != strategy.DAEMON:
         raise InvalidParameter(
             "The service cannot be stopped while it is scaled above 0.",
             fields={"force": "scale to 0 first, or use force"},
         )
+    if row.is_external:
+        if not force and row.task_sets.exists():
+            raise InvalidParameter(
+                "The service cannot be stopped while it has task sets.",
+                fields={"force": "delete its task sets first, or use force"},
+            )
+        drain(row.task_sets.all())
     if row.deployment is not None:
         end_deployment(row.deployment, DeploymentStatus.STOPPED, "The service was deleted.")
     row.status, row.desired_count, row.deployment, row.steady_since = Service.Status.DRAINING, 0, None, None
@@ -344,31 +404,39 @@ def roll_back(
 # ---- what they share ---------------------------------------------------------------------------
 
 
-def current_revision(service: Service) -> ServiceRevision:
-    """What the service is to run now: of the deployment in progress, else the last completed, else the newest."""
-    if service.deployment is not None:
-        return service.deployment.effective
-    if service.completed_revision is not None:
-        return service.completed_revision
-    newest = service.revisions.order_by("-number").first()
-    assert newest is not None  # a service is created with its first revision
-    return newest
-
-
-def rollback_target(service: Service) -> ServiceRevision | None:
-    """Where "roll back" goes by default: in mid-deployment to the last completed revision, otherwise to the one that
-    had completed before it. None where there is none."""
-    completed = service.completed_revision
-    if (
-        service.deployment is not None
-        and completed is not None
-        and service.deployment.target_id != completed.pk
-    ):
-        return completed
-    earlier = service.revisions.exclude(completed_at=None)
-    if completed is not None:
-        earlier = earlier.exclude(pk=completed.pk)
-    return earlier.select_related("task_definition__family").order_by("-completed_at").first()
+def _update_external(
+    row: Service,
+    desired_count: int | None,
+    placement_strategy: Sequence[Mapping[str, Any]] | None,
+    placement_constraints: Sequence[Mapping[str, Any]] | None,
+    grace: int | None,
+    propagate_tags: str | None,
+    managed_tags: bool | None,
+) -> Service:
+    """Of a service with task sets: for all of them, from now on."""
+    before = row.placement
+    row.placement = configuration.placement(
+        before.get("placementStrategy") if placement_strategy is None else placement_strategy,
+        before.get("placementConstraints") if placement_constraints is None else placement_constraints,
+    )
+    audit.note_change("placement", before, row.placement)
+    if grace is not None:
+        row.health_grace = _checked_grace(grace)
+    if propagate_tags is not None:
+        row.propagate_tags = task_tags.checked_source(propagate_tags)
+    if managed_tags is not None:
+        row.enable_ecs_managed_tags = configuration.flag(managed_tags, "enableECSManagedTags")
+    if desired_count is not None and _checked_count(desired_count) != row.desired_count:
+        audit.note_change("desiredCount", row.desired_count, desired_count)
+        row.desired_count, row.steady_since = desired_count, None
+        unsettle(row)
+    update(
+        row,
+        *("placement", "health_grace", "propagate_tags", "enable_ecs_managed_tags"),
+        *("desired_count", "steady_since"),
+    )
+    touch(row)
+    return row
 
 
 def _shape(service: Service, definition: TaskDefinition, frozen: Mapping[str, Any]) -> rebalancing.Shape:

@@ -70,7 +70,6 @@ def begin_deployment(
         force=force,
         configuration=service.deployment_configuration,
         created_by=created_by,
-        images_resolved=bool(target.images),
     )
     service.deployment = deployment
     service.steady_since = None

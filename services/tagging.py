@@ -15,7 +15,7 @@ from base.errors import InvalidParameter, NotFound, invalid
 from base.tags import checked
 from clusters.models import CapacityProvider, Cluster, ContainerInstance
 from services.lookup import owners_of_task
-from services.models import Service, Task, TaskDefinition
+from services.models import Service, Task, TaskDefinition, TaskSet
 
 _KINDS: dict[str, models.QuerySet] = {
     "cluster": Cluster.objects.filter(status="ACTIVE"),
@@ -24,6 +24,7 @@ _KINDS: dict[str, models.QuerySet] = {
     "service": Service.objects.exclude(status="INACTIVE"),
     "daemon": Service.every.filter(daemon=True).exclude(status="INACTIVE"),
     "task": Task.objects.all(),
+    "task-set": TaskSet.objects.all(),
     "task-definition": TaskDefinition.objects.all(),
     "daemon-task-definition": TaskDefinition.every.filter(daemon=True),
 }
@@ -70,7 +71,7 @@ def _save(row: models.Model, before: dict[str, str], after: dict[str, str]) -> d
 
 @operation("ecs:TagResource", resource=_arn_of, owners=_owners, writes=True)
 def tag_resource(caller: Caller, *, resource_arn: str, tags: Mapping[str, str]) -> dict[str, str]:
-    """Add or overwrite tags of a cluster, instance, service, daemon, task or task definition; answers all its tags."""
+    """Add or overwrite tags of a cluster, instance, service, task set, daemon, task or task definition; answers all."""
     row = _find(resource_arn)
     before: dict[str, str] = dict(row.tags)  # type: ignore[attr-defined]
     return _save(row, before, checked(before | dict(tags)))

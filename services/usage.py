@@ -10,7 +10,7 @@ from django.db.models import Count, QuerySet
 from access.authorization.visibility import visible
 from access.registry import Caller
 from services.condition_keys import SERVICE_KEYS, TASK_KEYS
-from services.models import Service, Task, TaskDefinition
+from services.models import EXTERNAL, Service, Task, TaskDefinition
 
 MOST_USES = 200
 
@@ -61,8 +61,9 @@ def _live(caller: Caller, rows: QuerySet[Task]) -> QuerySet[Task]:
 
 
 def services_of_family(caller: Caller, family: int) -> QuerySet[Service]:
-    """The live services that have ever been given a revision of this family: where another one may go."""
+    """The live services that were ever given a revision of this family: where another one may be deployed."""
     rows = Service.objects.filter(status=Service.Status.ACTIVE, revisions__task_definition__family=family)
+    rows = rows.exclude(deployment_controller=EXTERNAL)
     seen = visible(rows, caller, "ecs:DescribeServices", row_keys=SERVICE_KEYS)
     return seen.select_related("cluster").distinct().order_by("cluster__name", "name")
 

@@ -33,6 +33,7 @@ from services.models import (
     Task,
     TaskContainer,
     TaskDefinition,
+    TaskSet,
 )
 from services.scheduler.model import Hook, Stage
 from services.taskdef.resources import resources
@@ -211,7 +212,6 @@ def deployment(
         created_by=fields.pop("created_by", AMINA),
         started_at=began,
         finished_at=finished,
-        images_resolved=True,
         **fields,
     )
     Deployment.objects.filter(pk=pk).update(created_at=began)
@@ -224,6 +224,20 @@ def deployment(
     of.save()
     row.refresh_from_db()
     return row
+
+
+def task_set(of: Service, what: TaskDefinition, scale: float = 100, **fields: Any) -> TaskSet:
+    """A task set of a service that has the deployment controller EXTERNAL from now on."""
+    Service.objects.filter(pk=of.pk).update(deployment_controller="EXTERNAL")
+    of.refresh_from_db()
+    revision, now = service_revision(of, what), clock.now()
+    return TaskSet.objects.create(
+        revision=revision,
+        service=of,
+        arn=here.task_set_arn(of.cluster.name, of.name, f"ecs-svc/{revision.pk}"),
+        scale=scale,
+        **{"stability_at": now, "created_at": now, "updated_at": now, "created_by": AMINA, **fields},
+    )
 
 
 def task(

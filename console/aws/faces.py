@@ -19,6 +19,7 @@ from console.aws.ecs import (  # noqa: F401
     services,
     settings,
     tags,
+    task_sets,
     tasks,
 )
 from console.aws.iam import identities, policies  # noqa: F401

@@ -30,7 +30,6 @@ Run = Callable[..., Mapping[str, Any] | None]
 Convert = Callable[[Any], Any]
 
 NEUTRAL: Mapping[str, tuple[Any, ...]] = {
-    "deploymentController": ({"type": "ECS"},),
     "platformVersion": ("LATEST",),
     "Path": ("/",),
     "PathPrefix": ("/",),

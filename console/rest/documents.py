@@ -108,6 +108,11 @@ _DOCUMENTS: dict[str, Schema] = {
         "name",
         "value",
     ),
+    "deployment_controller": _object({"type": {"type": "string", "enum": ["ECS", "EXTERNAL"]}}, "type"),
+    "scale": _object({
+        "value": {"type": "number", "minimum": 0, "maximum": 100, "default": 0},
+        "unit": {"type": "string", "enum": ["PERCENT"], "default": "PERCENT"},
+    }),
     "network_configuration": _object({
         "awsvpcConfiguration": _object({
             "subnets": _STRINGS,

@@ -15,6 +15,7 @@ from console.rest.resources import (
     services,
     signin,
     simulator,
+    task_sets,
     tasks,
     vault,
 )
@@ -24,6 +25,7 @@ ENDPOINTS = [
     *clusters.ENDPOINTS,
     *services.ENDPOINTS,
     *daemons.ENDPOINTS,
+    *task_sets.ENDPOINTS,
     *tasks.ENDPOINTS,
     *schedules.ENDPOINTS,
     *signin.ENDPOINTS,

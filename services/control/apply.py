@@ -15,7 +15,7 @@ from clusters.models import Cluster
 from services import events, hooks, task_tags
 from services.configuration import launch_type_of
 from services.control.snapshot import fingerprint
-from services.models import Deployment, Service, ServiceRevision, Task, TaskContainer
+from services.models import Deployment, Service, ServiceRevision, Task, TaskContainer, TaskSet
 from services.rollout import end_deployment, service_topics
 from services.scheduler import model, wording
 from services.scheduler.model import DeploymentStatus, HookStatus, Status
@@ -34,8 +34,9 @@ class Outdated(Exception):
     """An operation changed the service after the snapshot: plan anew."""
 
 
-def apply(service: Service, plan: model.Plan, owner: str) -> datetime | None:
-    """Carry the plan into the rows. Answers when to look again at the latest. Raises Outdated."""
+def apply(service: Service, plan: model.Plan, owner: str, task_set: TaskSet | None = None) -> datetime | None:
+    """Carry the plan into the rows. Answers when to look again at the latest. Raises Outdated. `task_set`: whose plan
+    it is, where not the whole service's."""
     retry: datetime | None = None
     with transaction.atomic():
         current = (
@@ -44,6 +45,8 @@ def apply(service: Service, plan: model.Plan, owner: str) -> datetime | None:
             .get(pk=service.pk)
         )
         if current.lease_owner != owner or fingerprint(current) != fingerprint(service):
+            raise Outdated
+        if task_set is not None and _changed(task_set):
             raise Outdated
         _mark_healthy(plan)
         _stop(plan)
@@ -55,13 +58,22 @@ def apply(service: Service, plan: model.Plan, owner: str) -> datetime | None:
         started, refused = _start(current, plan)
         if refused:
             retry = clock.now() + timedelta(seconds=1)
-        _announce(current, plan, started)
-        _set_state(current, plan)
-        if plan.actions or current.waiting != plan.waiting:
+        _announce(current, plan, started, task_set)
+        if task_set is None:
+            _set_state(current, plan)
+        else:
+            _set_state_of_set(task_set, plan)
+        if plan.actions or (task_set or current).waiting != plan.waiting:
             live.publish(*service_topics(current))
         if current.daemon and plan.actions:
             wake_others(current)
     return min(retry, plan.wake_at) if retry and plan.wake_at else retry or plan.wake_at
+
+
+def _changed(task_set: TaskSet) -> bool:
+    """Whether an operation changed it since it was read."""
+    found = TaskSet.objects.filter(pk=task_set.pk).values_list("status", "scale").first()
+    return found != (task_set.status, task_set.scale)
 
 
 def _mark_healthy(plan: model.Plan) -> None:
@@ -231,9 +243,11 @@ def _move_through_stages(action: model.EnterStage | model.ExpirePause) -> None:
     row.save(update_fields=["lifecycle_stage", "lifecycle_hooks", "updated_at"])
 
 
-def _announce(service: Service, plan: model.Plan, started: Mapping[str, Sequence[str]]) -> None:
+def _announce(
+    service: Service, plan: model.Plan, started: Mapping[str, Sequence[str]], task_set: TaskSet | None
+) -> None:
     messages = [action.message for action in plan.actions if isinstance(action, model.Announce)]
-    who = f"{service.kind} {service.name}"
+    who = f"{service.kind} {service.name}" + (f", taskSet {task_set.id}" if task_set is not None else "")
     said = {zone: wording.started(who, tasks, zone).message for zone, tasks in started.items()}
     first = [said.pop("")] if "" in said else []
     # After that the zones are not even.
@@ -252,6 +266,7 @@ def _set_state(service: Service, plan: model.Plan) -> None:
         if isinstance(action, model.FinishService):
             fields["status"] = Service.Status.INACTIVE
             fields["deleted_at"] = clock.now()
+            TaskSet.objects.filter(service=service.pk).delete()
             if service.daemon:
                 for row in service.deployments.filter(finished_at=None):
                     end_deployment(row, DeploymentStatus.SUCCESSFUL, "The daemon was deleted.")
@@ -266,3 +281,20 @@ def _set_state(service: Service, plan: model.Plan) -> None:
         Deployment.objects.filter(pk=service.deployment_id).exclude(failed_tasks=failed).update(
             failed_tasks=failed
         )
+
+
+def _set_state_of_set(task_set: TaskSet, plan: model.Plan) -> None:
+    """Its stability and what it waits for; one that was DRAINING and has no task any more goes."""
+    rows = TaskSet.objects.filter(pk=task_set.pk)
+    fields: dict[str, object] = {}
+    if task_set.waiting != plan.waiting:
+        fields["waiting"] = plan.waiting
+    for action in plan.actions:
+        if isinstance(action, model.SetSteady):
+            steady = TaskSet.Stability.STEADY_STATE if action.steady else TaskSet.Stability.STABILIZING
+            fields |= {"stability": steady, "stability_at": clock.now()}
+        if isinstance(action, model.FinishService):
+            rows.delete()
+            return
+    if fields:
+        rows.update(**fields)

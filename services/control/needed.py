@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Min, Q
 
 from clusters.models import ContainerInstance
-from services.models import IN_PROGRESS, Deployment, Service, ServiceRevision, Task
+from services.models import IN_PROGRESS, Deployment, Service, ServiceRevision, Task, TaskSet
 
 
 def pins(instance: ContainerInstance) -> dict[str, str]:
@@ -26,6 +26,7 @@ def pins(instance: ContainerInstance) -> dict[str, str]:
 def _all(cluster_id: int) -> Iterator[tuple[Mapping[str, Any], str]]:
     yield from _tasks(cluster_id)
     yield from _deployments(cluster_id)
+    yield from _task_sets(cluster_id)
     yield from _revisions(cluster_id)
 
 
@@ -54,6 +55,13 @@ def _deployments(cluster_id: int) -> Iterator[tuple[Mapping[str, Any], str]]:
     ).iterator():
         for images in several:
             yield images or {}, f"a deployment of service {name} is in progress"
+
+
+def _task_sets(cluster_id: int) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Also at a scale of 0: the next call may scale it up."""
+    rows = TaskSet.objects.filter(service__cluster=cluster_id, status=TaskSet.Status.ACTIVE)
+    for images, name in rows.values_list("revision__images", "service__name").iterator():
+        yield images or {}, f"service {name} has a task set of it"
 
 
 def _revisions(cluster_id: int) -> Iterator[tuple[Mapping[str, Any], str]]:

@@ -19,6 +19,7 @@ from services.models import (
     ServiceRevision,
     Task,
     TaskDefinition,
+    TaskSet,
 )
 from services.task_requests import TOKENS_KEPT
 from telemetry.models import LogStream
@@ -91,12 +92,14 @@ def _revisions(before: object) -> int:
     used_as_source = Deployment.objects.filter(source=OuterRef("pk"))
     current = Service.every.filter(completed_revision=OuterRef("pk"))
     running = Task.objects.filter(revision=OuterRef("pk"))
+    task_set = TaskSet.objects.filter(revision=OuterRef("pk"))
     rows = ServiceRevision.objects.filter(created_at__lt=before).exclude(
         Exists(used_by_deployment)
         | Exists(used_as_rollback)
         | Exists(used_as_source)
         | Exists(current)
         | Exists(running)
+        | Exists(task_set)
     )
     return rows.delete()[1].get("services.ServiceRevision", 0)
 

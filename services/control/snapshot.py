@@ -59,27 +59,32 @@ def timing() -> model.Timing:
 
 
 def load(service_id: int) -> Service:
-    return Service.every.select_related(
+    row = Service.every.select_related(
         "cluster",
         "deployment__target__task_definition__family",
         "deployment__rollback__task_definition__family",
         "completed_revision__task_definition__family",
     ).get(pk=service_id)
+    if row.deployment is not None:
+        row.deployment.service = row
+    return row
 
 
-def snapshot(service: Service) -> model.Snapshot:
-    """Everything the scheduler is to know of this service now."""
+def snapshot(service: Service, current: ServiceRevision | None = None) -> model.Snapshot:
+    """Everything the scheduler is to know of this service now. `current`: a task set's revision, in the place of the
+    last completed one."""
     deployment = service.deployment
     live = Task.objects.filter(service=service).exclude(status="STOPPED").only(*_TASK_FIELDS)
     now = clock.now()
     tasks = tuple(_task(row, now) for row in live)
+    completed = current or service.completed_revision
     # Whose failures matter: of what is being started, or would be where a task is lost.
     starting = None if deployment is None or hooks.is_held_early(deployment) else deployment
-    effective = starting.effective if starting is not None else service.completed_revision
+    effective = starting.effective if starting is not None else completed
     configuration = (
         deployment.configuration if deployment is not None else None
     ) or service.deployment_configuration
-    revisions = _revisions(service, tasks)
+    revisions = _revisions(service, tasks, completed)
     queries = [query for row in revisions.values() for query in row.constraints]
     last_healthy, last_started = _newest_times(service, starting, effective)
     fleet = instances(service.cluster_id, queries, closed={} if service.daemon else None)
@@ -94,7 +99,7 @@ def snapshot(service: Service) -> model.Snapshot:
         health_grace=float(service.health_grace),
         breaker=_breaker(configuration["deploymentCircuitBreaker"]),
         revisions=revisions,
-        completed=service.completed_revision_id,
+        completed=completed.pk if completed is not None else None,
         deployment=_deployment(deployment) if deployment is not None else None,
         tasks=tasks,
         failures=_failures(service, starting, effective),
@@ -142,6 +147,7 @@ def fingerprint(service: Service) -> tuple[object, ...]:
         repr(service.deployment_configuration),
         service.availability_zone_rebalancing,
         service.protections,
+        repr(service.placement),
     )
 
 
@@ -192,15 +198,19 @@ def _task(row: Task, now: datetime) -> model.Task:
     )
 
 
-def _revisions(service: Service, tasks: Iterable[model.Task]) -> dict[str, model.Revision]:
+def _revisions(
+    service: Service, tasks: Iterable[model.Task], completed: ServiceRevision | None
+) -> dict[str, model.Revision]:
     """Those that matter: of live tasks, of the deployment, and the last completed one."""
-    wanted = {task.revision for task in tasks} | {service.completed_revision_id}
+    wanted = {task.revision for task in tasks} | {completed.pk if completed is not None else None}
     if service.deployment is not None:
         wanted |= {service.deployment.target_id, service.deployment.rollback_id}
     rows = ServiceRevision.objects.filter(pk__in=[key for key in wanted if key]).select_related(
         "task_definition__family"
     )
     found = list(rows)
+    for row in found:
+        row.configuration = {**row.configuration, **service.placement}  # of EXTERNAL it is not frozen
     groups = provider_groups(row.configuration for row in found)
     driver = network_driver(service.cluster_id)
     return {row.pk: revision(row, driver, groups) for row in found}

@@ -15,7 +15,7 @@ from clusters.models import InstanceCleaning, InstanceImage
 from services import wakeup
 from services.control import loss
 from services.control.claim import inherit
-from services.models import Deployment, Service, Task
+from services.models import Deployment, Service, Task, TaskSet
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _PATIENCE = timedelta(seconds=2)  # for the message that is still on its way
 def take_over() -> None:
     """Called once by a worker that starts, before its first job: what its predecessor left is not waited for."""
     try:
-        left = inherit((Service, Task, Deployment, InstanceImage, InstanceCleaning))
+        left = inherit((Service, Task, Deployment, TaskSet, InstanceImage, InstanceCleaning))
         if left:
             log.info("taking over %d claims, %d jobs sent", left, sweep(timedelta(0)))
     except DatabaseError as error:

@@ -179,7 +179,6 @@ def delete_daemon(caller: Caller, *, daemon: str, cluster: str = DEFAULT_CLUSTER
         configuration=row.deployment_configuration,
         created_by=caller.arn,
         started_at=clock.now(),
-        images_resolved=True,
     )
     touch(row)
     return find_daemon(row.arn)

@@ -263,6 +263,15 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskSet:
+    """The task set that a snapshot is of. `ready`, `image_error`: as of a deployment."""
+
+    id: str  # "ecs-svc/…"
+    ready: bool = True
+    image_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Timing:
     """Every waiting time, so that tests may shrink them. Seconds."""
 
@@ -280,7 +289,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that is known of one service at `now`."""
+    """All that is known of one service, or of one task set of it (`task_set`), at `now`."""
 
     service: str  # its name, for events
     status: Literal["ACTIVE", "DRAINING"]
@@ -304,6 +313,9 @@ class Snapshot:
     seed: int = 0  # for the random strategy: a plan is a pure function
     # DAEMON: the desired count is not given but follows from the instances.
     strategy: Literal["REPLICA", "DAEMON"] = "REPLICA"
+    # Of a task set: status, desired count, tasks, failures and steadiness are its own, `completed` is its revision.
+    task_set: TaskSet | None = None
+    neighbours: Mapping[str, int] = field(default_factory=dict)  # instance -> tasks there of other task sets
 
     # One of ECS's daemons is planned as a service of the DAEMON strategy, held to its capacity providers.
     kind: Literal["service", "daemon"] = "service"
@@ -320,7 +332,8 @@ class Snapshot:
     @property
     def who(self) -> str:
         """What it is called in events."""
-        return f"{self.kind} {self.service}"
+        name = f"{self.kind} {self.service}"
+        return name if self.task_set is None else f"{name}, taskSet {self.task_set.id}"
 
 
 # ---- actions -----------------------------------------------------------------------------------

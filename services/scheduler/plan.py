@@ -159,21 +159,23 @@ def _wake_at(
     return min(times, default=None)
 
 
-# ---- a service that is being deleted -----------------------------------------------------------
+# ---- a service or a task set that is being deleted ----------------------------------------------
 
 
 def _drain(snapshot: Snapshot, census: Census) -> Plan:
-    """Stop everything, then finish: only when the last container is gone does the service become INACTIVE."""
+    """Stop everything, then finish: only when the last container is gone does the service become INACTIVE, does the
+    task set go."""
     actions: list[Action] = []
     deployment = snapshot.deployment
     if deployment is not None:
         reason = f"The {snapshot.kind} was deleted."
         actions.append(SetDeployment(deployment.id, DeploymentStatus.STOPPED, reason))
     code = StopCode.SERVICE_SCHEDULER_INITIATED
+    reason = f"The {snapshot.kind if snapshot.task_set is None else 'task set'} was deleted"
     going = [
         task for task in snapshot.tasks if task.desired == "RUNNING" and task.status is not Status.STOPPED
     ]
-    actions += [StopTask(task.id, code, f"The {snapshot.kind} was deleted") for task in going]
+    actions += [StopTask(task.id, code, reason) for task in going]
     if going:
         actions.append(wording.stopped(snapshot.who, [task.id for task in going]))
     if snapshot.steady:

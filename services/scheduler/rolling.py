@@ -102,7 +102,7 @@ class Reconciler:
 
     def _initiator(self) -> str:
         own = self.goal.deployment
-        return f"deployment {own}" if own else f"service {self.snapshot.service}"
+        return f"deployment {own}" if own else self.snapshot.who
 
     def _stop_failed(self) -> None:
         """UNHEALTHY before they ever were healthy: failed tasks, which the circuit breaker counts."""
@@ -247,7 +247,7 @@ class Reconciler:
             allowed,
             per_provider(task for task in self.crew.stay if task.id not in self._stopping),
             tasks_by_instance=_per_instance(self.crew.stay),
-            taken_by_instance=_per_instance(self.snapshot.tasks),
+            taken_by_instance=self._taken(),
             strategies=revision.strategies,
             seed=self.snapshot.seed,
         )
@@ -339,8 +339,12 @@ class Reconciler:
             demands=self.demands,
             leaving=leaving,
             candidates=[*ailing, *healthy],
-            taken_by_instance=Counter(_per_instance(self.snapshot.tasks)) + chosen,
+            taken_by_instance=self._taken() + chosen,
         )
+
+    def _taken(self) -> Counter[str]:
+        """Tasks of the service on each instance."""
+        return _per_instance(self.snapshot.tasks) + Counter(self.snapshot.neighbours)
 
     def _answers(self, task: Task) -> bool:
         """Whether its engine can end it soon."""
@@ -352,7 +356,7 @@ class Reconciler:
         return over > 0 and any(map(self._answers, self.crew.replace)) and self._is_idle()
 
 
-def _per_instance(tasks: Iterable[Task]) -> dict[str, int]:
+def _per_instance(tasks: Iterable[Task]) -> Counter[str]:
     return Counter(task.instance for task in tasks if task.instance is not None)
 
 

@@ -21,6 +21,7 @@ from services.scheduler.model import (
     Revision,
     SetDeployment,
     Snapshot,
+    TaskSet,
     seconds,
 )
 
@@ -49,6 +50,8 @@ class Goal:
 
 def decide(snapshot: Snapshot, census: Census, now: datetime) -> tuple[Goal, tuple[Action, ...]]:
     """The goal, and the deployment's transitions with their events, in order."""
+    if snapshot.task_set is not None and not snapshot.task_set.ready:
+        return _wait_for_images_of_set(snapshot, snapshot.task_set), ()
     if snapshot.deployment is None:
         return _steady(snapshot, keep=True), ()
     deployment, actions = _begin(snapshot, snapshot.deployment, now)
@@ -256,13 +259,19 @@ def _trip(
 def _wait_for_images(snapshot: Snapshot, deployment: Deployment) -> Goal:
     """Until they are resolved the service goes on as it was. The caller tries again by itself."""
     revision = snapshot.revisions.get(_effective(deployment))
+    who = f"(deployment {deployment.id}) "
+    return _waiting_for_images(_steady(snapshot), revision, who, deployment.image_error)
+
+
+def _wait_for_images_of_set(snapshot: Snapshot, task_set: TaskSet) -> Goal:
+    """Until they are resolved nothing of it is started."""
+    revision = snapshot.revisions.get(snapshot.completed or "")
+    return _waiting_for_images(Goal(None), revision, "", task_set.image_error)
+
+
+def _waiting_for_images(goal: Goal, revision: Revision | None, who: str, error: str | None) -> Goal:
     label = revision.label if revision else "the new revision"
-    goal = _steady(snapshot)
-    if not deployment.image_error:
+    if not error:
         return replace(goal, waiting=f"Waiting for the images of {label} to be resolved.")
-    trouble = (
-        f"(deployment {deployment.id}) is unable to resolve the images of {label}: {deployment.image_error}"
-    )
-    return replace(
-        goal, waiting=f"Waiting for the images of {label}: {deployment.image_error}", trouble=trouble
-    )
+    trouble = f"{who}is unable to resolve the images of {label}: {error}"
+    return replace(goal, waiting=f"Waiting for the images of {label}: {error}", trouble=trouble)

@@ -8,7 +8,7 @@ import logging
 import pytest
 
 from access.models import AuditRecord
-from services.control import reconcile
+from services.control import reconcile, resolving
 from services.models import Deployment, Service, Task
 from services.operations import create_service
 from tests.lab.images import IMAGES
@@ -114,7 +114,7 @@ def test_a_deployment_pins_and_runs_an_image_of_a_private_registry(
         )
         for name, definition in (("bare", bare), ("full", full)):
             create_service(CALLER, service_name=name, task_definition=definition, desired_count=1)
-            reconcile.resolve_images(Deployment.objects.get(service__name=name).pk)
+            resolving.resolve_images(Deployment.objects.get(service__name=name).pk)
         refused, deployed = (Deployment.objects.get(service__name=name) for name in ("bare", "full"))
         assert "no basic auth credentials" in refused.image_error
         assert refused.target.images == {}

@@ -21,7 +21,7 @@ from base import here
 from console.aws.handlers import handler
 from console.aws.models import SERVED, Operation, service
 from console.aws.protocols import Answer
-from services.models import Deployment, ServiceRevision
+from services.models import Deployment, ServiceRevision, TaskSet
 from tests import factories
 from tests.wire.aws import keys_of, send
 from tests.wire.generated import Probe, misfits, probes
@@ -51,9 +51,11 @@ NOTHING = {"Effect": "Deny", "Action": "*", "Resource": "*"}
 @pytest.fixture
 def world(db: None) -> factories.World:
     Policy.objects.create(name="mine", document={"Version": "2012-10-17", "Statement": ANYTHING})
-    found = factories.world()
-    factories.daemon(found.cluster)
-    return found
+    made = factories.world()
+    factories.daemon(made.cluster)
+    canary = factories.service(made.cluster, "canary", desired_count=3)
+    factories.task_set(canary, made.revisions[13].task_definition, external_id="build-42")
+    return made
 
 
 @pytest.fixture
@@ -66,7 +68,17 @@ def nobody(db: None) -> tuple[str, ...]:
     return keys_of("nobody", NOTHING)
 
 
-def known(world: factories.World) -> dict[str, Any]:
+def known(world: factories.World, operation: Operation) -> dict[str, Any]:
+    return _known(world) | (_of_task_sets() if "TaskSet" in operation.name else {})
+
+
+def _of_task_sets() -> dict[str, Any]:
+    """What they are about is a service without deployments."""
+    task_set = TaskSet.objects.get().id
+    return {"service": "canary", "taskSet": task_set, "primaryTaskSet": task_set, "taskSets": [task_set]}
+
+
+def _known(world: factories.World) -> dict[str, Any]:
     task = world.new[0]
     hook = factories.pause(world.deployment)
     return {
@@ -130,6 +142,7 @@ UNKNOWN = {
     "daemonArn": "arn:aws:ecs:us-east-1:123456789012:daemon/production/nothing", "daemonName": "nothing",
     "daemonDeploymentArns": ["arn:aws:ecs:us-east-1:123456789012:daemon-deployment/production/agent/none"],
     "daemonRevisionArns": ["arn:aws:ecs:us-east-1:123456789012:daemon-revision/production/agent/1"],
+    "taskSet": "ecs-svc/1", "primaryTaskSet": "ecs-svc/1", "taskSets": ["ecs-svc/1"],
 }  # fmt: skip
 
 
@@ -194,7 +207,7 @@ def _judge(operation: Operation, probe: Probe, keys: tuple[str, ...]) -> None:
 NOT_READABLE = ("SerializationException", "MalformedInput")
 SELF_SERVICE = {
     # What is missing here the model does not call required: it is told before any permission is asked for.
-    *("CreateService", "GetTaskProtection", "CreateCapacityProvider", "UpdateCapacityProvider"),
+    *("GetTaskProtection", "CreateCapacityProvider", "UpdateCapacityProvider"),
 }
 
 
@@ -205,7 +218,7 @@ def test_every_operation_answers_every_request(
     wrong: list[str] = []
     asked = 0
     for operation in service(name).operations.values():
-        for probe in probes(operation, known(world), UNKNOWN):
+        for probe in probes(operation, known(world, operation), UNKNOWN):
             asked += 1
             try:
                 _judge(operation, probe, nobody if probe.kind == "no-permission" else root)

@@ -12,17 +12,29 @@ from access.registry import call
 from base import here
 from base.prepared import Given, Prepared
 from clusters.queries import DEFAULT_CLUSTER
+from console.aws.ecs import task_sets
 from console.aws.ecs.common import Document, each, tags_of
 from console.aws.ecs.deployments import Counts, counts
 from console.aws.handlers import answers, listing, mechanical
 from services.lookup import cluster_of_service, service_name
-from services.models import Deployment, Service, ServiceEvent, ServiceRevision
-from services.operations import current_revision
+from services.models import Deployment, Service, ServiceEvent, ServiceRevision, TaskSet
+from services.revisions import shown_revision
+from services.task_sets.lookup import shown
 
 
 def shapes(rows: Sequence[Service], include: Iterable[str] = ()) -> list[Document]:
     tasks = counts(row.pk for row in rows)
-    return [_shape(row, tasks, include) for row in rows]
+    sets = _task_sets(row for row in rows if row.is_external)
+    return [_shape(row, tasks, include) | {"taskSets": sets.get(row.pk, [])} for row in rows]
+
+
+def _task_sets(services: Iterable[Service]) -> dict[int, list[Document]]:
+    """By the service's key; no query where none has any."""
+    keys = [row.pk for row in services]
+    found: dict[int, list[Document]] = {}
+    for row in shown(TaskSet.objects.filter(service__in=keys)) if keys else ():
+        found.setdefault(row.service_id, []).append(task_sets.shape(row))
+    return found
 
 
 def _one(row: Service) -> Document:
@@ -55,8 +67,8 @@ _LAST_ROLLOUT = Prepared(
 
 
 def _shape(row: Service, tasks: Counts, include: Iterable[str]) -> Document:
-    current = current_revision(row)
-    frozen = current.configuration
+    current = shown_revision(row)
+    frozen = {**(current.configuration if current is not None else {}), **row.placement}
     return {
         "serviceArn": row.arn,
         "serviceName": row.name,
@@ -70,9 +82,9 @@ def _shape(row: Service, tasks: Counts, include: Iterable[str]) -> Document:
         "launchType": frozen.get("launchType"),
         "capacityProviderStrategy": frozen.get("capacityProviderStrategy"),
         "platformVersion": frozen.get("platformVersion"),
-        "taskDefinition": current.task_definition.arn,
+        "taskDefinition": current.task_definition.arn if current is not None else None,
         "deploymentConfiguration": row.deployment_configuration,
-        "deployments": _deployments(row, current, tasks),
+        "deployments": [] if row.is_external or current is None else _deployments(row, current, tasks),
         "events": [
             {"id": str(one.event_id), "createdAt": one.created_at, "message": one.message}
             for one in _EVENTS.all(service=row.pk)
@@ -80,13 +92,15 @@ def _shape(row: Service, tasks: Counts, include: Iterable[str]) -> Document:
         "createdAt": row.created_at,
         "createdBy": row.created_by or None,
         "currentServiceDeployment": row.deployment.arn if row.deployment is not None else None,
-        "currentServiceRevisions": _current(row, current, tasks),
+        "currentServiceRevisions": (
+            [] if row.is_external or current is None else _current(row, current, tasks)
+        ),
         "placementConstraints": frozen.get("placementConstraints") or [],
         "placementStrategy": frozen.get("placementStrategy") or [],
         "networkConfiguration": frozen.get("networkConfiguration") or None,
         "healthCheckGracePeriodSeconds": row.health_grace,
         "schedulingStrategy": row.scheduling_strategy,
-        "deploymentController": {"type": "ECS"},
+        "deploymentController": {"type": row.deployment_controller},
         "enableECSManagedTags": row.enable_ecs_managed_tags,
         "propagateTags": row.propagate_tags,
         "availabilityZoneRebalancing": row.availability_zone_rebalancing,

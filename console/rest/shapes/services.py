@@ -11,7 +11,7 @@ from rest_framework import serializers
 from console.rest.shapes.common import Flag, Free, FreeList, Moment, Shape, Tags, Text, Whole
 from services import hooks
 from services.models import Deployment, Service, ServiceRevision, TaskDefinition
-from services.operations import current_revision
+from services.revisions import shown_revision
 
 # ---- task definitions --------------------------------------------------------------------------
 
@@ -139,6 +139,10 @@ class ServiceShape(Frozen):
     clusterArn = Text("cluster.arn")
     status = Text()
     schedulingStrategy = Text("scheduling_strategy")
+    deploymentController = Text(
+        "deployment_controller",
+        help_text="ECS: deployments; EXTERNAL: task sets, and the fields of the primary one.",
+    )
     desiredCount = Whole("desired_count")
     runningCount = Whole("running_count")
     pendingCount = Whole("pending_count")
@@ -163,23 +167,26 @@ class ServiceShape(Frozen):
         ref_name = "Service"
 
     def configuration(self, row: Service) -> Mapping[str, Any]:
-        return self._current(row).configuration
+        current = self._current(row)
+        return {**(current.configuration if current is not None else {}), **row.placement}
 
-    def get_taskDefinition(self, row: Service) -> str:
-        """ARN of the revision it is to run now."""
-        return self._current(row).task_definition.arn
+    def get_taskDefinition(self, row: Service) -> str | None:
+        """ARN of the revision it is to run now; null where there is no primary task set."""
+        current = self._current(row)
+        return None if current is None else current.task_definition.arn
 
-    def get_serviceRevisionArn(self, row: Service) -> str:
-        """ARN of the configuration it is to run now."""
-        return self._current(row).arn
+    def get_serviceRevisionArn(self, row: Service) -> str | None:
+        """ARN of the configuration it is to run now; null where there is no primary task set."""
+        current = self._current(row)
+        return None if current is None else current.arn
 
     @staticmethod
-    def _current(row: Service) -> ServiceRevision:
-        """As services.operations.current_revision; in lists the newest revisions have been fetched together."""
+    def _current(row: Service) -> ServiceRevision | None:
+        """As services.revisions.shown_revision; in lists the newest revisions have been fetched together."""
         fetched: list[ServiceRevision] | None = getattr(row, "newest_revisions", None)
-        if fetched and row.deployment is None and row.completed_revision is None:
+        if fetched and row.deployment is None and row.completed_revision is None and not row.is_external:
             return fetched[0]
-        return current_revision(row)
+        return shown_revision(row)
 
 
 class RevisionShape(Frozen):

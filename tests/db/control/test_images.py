@@ -190,7 +190,7 @@ def test_a_local_image_is_found_on_whichever_instance_has_it(world: World) -> No
 def test_the_pins_are_written_once(web: World) -> None:
     row = ServiceRevision.objects.get(pk=web.deployment().target_id)
     before = row.images
-    from services.control.reconcile import _pinned
+    from services.control.resolving import _pinned
 
     _pinned(row, web.deployment(), {"web": {"image": IMAGE, "digest": "x", "pin": "y"}}, web.instance())
     row.refresh_from_db()

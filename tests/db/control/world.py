@@ -38,6 +38,7 @@ JOBS: dict[str, Callable[..., Any]] = {
     "services.reconcile_service": service_jobs.reconcile_service,
     "services.drive_task": service_jobs.drive_task,
     "services.resolve_images": service_jobs.resolve_images,
+    "services.resolve_images_of_task_set": service_jobs.resolve_images_of_task_set,
     "services.clean_instance": service_jobs.clean_instance,
     "services.run_rule": service_jobs.run_rule,
     "services.collect_logs": service_jobs.collect_logs,

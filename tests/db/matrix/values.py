@@ -56,11 +56,13 @@ _VALUES: dict[str, Any] = {
     "policy_document": TRUST,
     "policy_documents": [POLICY],
     "policy_name": "own",
+    "primary_task_set": "{task_set}",
     "principal_arn": "arn:aws:iam::123456789012:user/amina",
     "principal": "arn:aws:iam::123456789012:user/amina",
     "resource_arn": "{service_arn}",
     "resource_policy": SECRET_POLICY,
     "role": "ops",
+    "scale": {"value": 50, "unit": "PERCENT"},
     "secret_access_key": "x" * 40,
     "secret_id": "shop/db",
     "service": "web",
@@ -82,6 +84,7 @@ _VALUES: dict[str, Any] = {
     "tags": {"a": "b"},
     "task": "{task}",
     "task_definition": "web:13",
+    "task_set": "{task_set}",
     "tasks": ["{task}"],
     "url": "unix:///var/run/matrix.sock",
     "username": "amina",
@@ -94,6 +97,13 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
         "attributes": lambda names: [{"name": "rack", "value": "7", "targetId": names["instance"]}]
     },
     "delete_attributes": {"attributes": lambda names: [{"name": "rack", "targetId": names["instance"]}]},
+    **{
+        name: {"service": "canary"}
+        for name in (
+            *("create_task_set", "describe_task_set", "list_task_sets", "update_task_set"),
+            *("update_service_primary_task_set", "delete_task_set"),
+        )
+    },
     "create_capacity_provider": {"name": "matrix"},
     "update_capacity_provider": {"name": "idle", "auto_scaling_group_provider": {}},
     **{

@@ -59,6 +59,7 @@ EVENTS_TRUST = {
 }
 
 _S = "clusters/production/services/web"
+_SETS = "clusters/production/services/canary/task-sets"
 READS = [
     Case("GET", path, 200)
     for path in (
@@ -92,6 +93,8 @@ READS = [
         f"{_S}/revisions",
         f"{_S}/rollback",
         f"{_S}/deployments",
+        f"{_SETS}?externalId=build-42",
+        f"{_SETS}/{{task_set}}",
         "deployments/{deployment}",
         "service-revisions/{revision}",
         "account-settings?effectiveSettings=true",
@@ -311,6 +314,24 @@ WRITES = [
         {"hookId": "none"},
         "hookId",
     ),
+    Case(
+        "POST",
+        _SETS,
+        201,
+        {"taskDefinition": "web:13", "externalId": "build-43", "scale": {"value": 12.5, "unit": "PERCENT"}},
+        {"taskDefinition": "web:13", "scale": {"value": 101}},
+        "scale.value",
+    ),
+    Case(
+        "PATCH",
+        f"{_SETS}/{{task_set}}",
+        200,
+        {"scale": {"value": 0}},
+        {"scale": {"value": -1}},
+        "scale.value",
+    ),
+    Case("POST", f"{_SETS}/{{task_set}}/primary", 200, {}, {"scale": 1}, "scale"),
+    Case("DELETE", f"{_SETS}/{{task_set}}?force=true", 200),
     Case(
         "POST",
         "clusters/production/tasks",
@@ -552,6 +573,8 @@ class Scene:
         AccountSetting.objects.create(
             name="taskLongArnFormat", value="enabled", principal_arn=here.user_arn("root")
         )
+        canary = factories.service(world.cluster, "canary", desired_count=3)
+        task_set = factories.task_set(canary, world.revisions[13].task_definition, external_id="build-42")
         us = system_caller("scene")
         create_secret(us, name="shop/db", secret_string="one", tags={"team": "shop"})
         create_secret(us, name="doomed")
@@ -580,6 +603,7 @@ class Scene:
                 "daemon_deployment": daemon.deployment.pk,
                 "daemon_revision": daemon.deployment.target_id,
                 "exec_session": exec_session.pk,
+                "task_set": task_set.pk,
                 **signing_in,
                 "service_arn": here.service_arn("production", "web"),
                 "version": SecretVersion.objects.get().version_id,

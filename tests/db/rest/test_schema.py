@@ -57,7 +57,7 @@ def test_every_parameter_is_described_and_no_other() -> None:
 
 def test_requests_have_the_operations_parameters_and_their_defaults() -> None:
     request = description()["components"]["schemas"]["CreateServiceRequest"]
-    assert set(request["required"]) == {"serviceName", "taskDefinition"}
+    assert set(request["required"]) == {"serviceName"}  # EXTERNAL has no task definition
     assert request["properties"]["schedulingStrategy"]["default"] == "REPLICA"
     assert request["properties"]["deploymentConfiguration"]["properties"]["maximumPercent"]["default"] == 200
     assert "cluster" not in request["properties"]  # it is in the path

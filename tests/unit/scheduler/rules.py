@@ -148,6 +148,7 @@ def _rule_2(snapshot: Snapshot, made: Plan) -> None:
                 assert QUERIES[query.text](instance, placed), query.text
             if revision.distinct_instance:
                 assert len(here) == 1 and all(task.instance != key for task in snapshot.tasks)
+                assert not snapshot.neighbours.get(key)
 
 
 def _moves(snapshot: Snapshot, made: Plan, draining: bool) -> None:
@@ -234,6 +235,7 @@ def _rule_8(snapshot: Snapshot, made: Plan) -> None:
 def _words(snapshot: Snapshot, made: Plan, now: datetime) -> None:
     for action in made.actions:
         if isinstance(action, Announce):
-            assert action.message.startswith(f"(service {snapshot.service}) ")
+            of = f", taskSet {snapshot.task_set.id}" if snapshot.task_set is not None else ""
+            assert action.message.startswith(f"(service {snapshot.service}{of}) ")
     assert not made.waiting or made.waiting.startswith("Waiting ")
     assert made.wake_at is None or made.wake_at > now
