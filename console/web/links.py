@@ -56,7 +56,7 @@ def of_arn(arn: str) -> str:
         return cluster(parts[0])
     if kind == "capacity-provider" and len(parts) == 1:
         return capacity_provider(parts[0])
-    if kind in {"service", "service-deployment", "service-revision"} and len(parts) >= 2:
+    if kind in {"service", "service-deployment", "service-revision", "task-set"} and len(parts) >= 2:
         return service(parts[0], parts[1])
     if kind == "task" and len(parts) == 2:
         return task(parts[0], parts[1])

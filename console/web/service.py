@@ -15,15 +15,16 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from base import clock
-from console.web import history, pauses, places, rollout, service_words
+from console.web import history, pauses, places, rollout, service_words, task_sets
 from console.web.page import ListState, caller, may, page
 from console.web.parts import Choice, Crumb, LogSource, May, Tab
 from console.web.terms import term
 from services import progress, queries
 from services.changes import configuration_facts
 from services.models import Deployment, Service, ServiceEvent, ServiceRevision, Task
-from services.operations import rollback_target
+from services.revisions import rollback_target
 from services.scheduler.wording import PROTECTION
+from services.task_sets.lookup import arn_of
 
 TABS = ("deployments", "tasks", "events", "logs", "configuration")
 _PER_HISTORY, _ASIDE_TASKS, _ASIDE_EVENTS, _LOG_TASKS = 10, 8, 6, 40
@@ -106,6 +107,14 @@ class ServicePage:
         return may(self.request, "ecs:UpdateService", self.service.arn, reason=gone)
 
     @cached_property
+    def may_deploy(self) -> May:
+        if self.active and self.service.is_external:
+            return may(
+                self.request, "ecs:UpdateService", self.service.arn, reason=str(task_sets.NO_DEPLOYMENTS)
+            )
+        return self.may_update
+
+    @cached_property
     def may_scale(self) -> May:
         if self.active and self.service.scheduling_strategy == "DAEMON":
             reason = _("A daemon has one task on each instance that satisfies its constraints.")
@@ -119,8 +128,8 @@ class ServicePage:
 
     @cached_property
     def may_roll_back(self) -> May:
-        if not self.active:
-            return self.may_update
+        if not self.active or self.service.is_external:
+            return self.may_deploy
         deployment, target = self.service.deployment, self.target
         if target is None:
             return May(
@@ -168,9 +177,12 @@ class ServicePage:
     @cached_property
     def tabs(self) -> list[Tab]:
         labels = {
-            "deployments": _("Deployments"), "tasks": _("Tasks"), "events": _("Events"), "logs": _("Logs"),
+            "deployments": _("Task sets") if self.service.is_external else _("Deployments"),
+            "tasks": _("Tasks"),
+            "events": _("Events"),
+            "logs": _("Logs"),
             "configuration": _("Configuration"),
-        }  # fmt: skip
+        }
         live = sum(crew.live for crew in self.crews)
         return [
             Tab(key, label, "?" if key == TABS[0] else f"?tab={key}", live if key == "tasks" else None)
@@ -271,6 +283,25 @@ class ServicePage:
     def breaker_target(self) -> str:
         completed = self.service.completed_revision
         return service_words.name_of(completed) if completed is not None else ""
+
+    # ---- task sets, of a service that has these -------------------------------------------------
+
+    @cached_property
+    def task_sets(self) -> list[task_sets.Row]:
+        return task_sets.rows(self.request, self.service) if self.may_see_task_sets else []
+
+    @cached_property
+    def may_see_task_sets(self) -> May:
+        every = arn_of(self.cluster, self.service.name, "*")
+        return may(self.request, "ecs:DescribeTaskSets", every, [self.service.arn])
+
+    @property
+    def create_task_set(self) -> str:
+        """The command that gives it the first."""
+        return (
+            f"aws ecs create-task-set --cluster {self.cluster} --service {self.service.name} "
+            "--task-definition FAMILY:REVISION --scale value=100,unit=PERCENT"
+        )
 
     # ---- the tabs ------------------------------------------------------------------------------
 

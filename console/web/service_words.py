@@ -65,6 +65,8 @@ def badge(service: Service, crews: Sequence[Crew]) -> Badge:
         return Badge("STEADY") if service.desired_count else Badge("STOPPED", nothing(service))
     if service.desired_count and not any(crew.running for crew in crews):
         return Badge("FAILING", _("Not running"))
+    if service.is_external:
+        return Badge("STARTING", _("Catching up"), live=True)
     if service.completed_revision_id is None:
         return Badge("STOPPED", _("Stopped"), "bad")
     return Badge("STARTING", _("Catching up"), live=True)
@@ -91,9 +93,34 @@ def sentence(service: Service, crews: Sequence[Crew], current: ServiceRevision |
         return escape(_("Being deleted: nothing of it runs any more."))
     if service.deployment is not None:
         return _deploying(service, service.deployment, crews)
+    if service.is_external:
+        return _in_sets(service, crews, current)
     if current is None:
         return escape(_("No deployment has completed yet, and none is in progress."))
     return _standing(service, crews, current)
+
+
+def _in_sets(service: Service, crews: Sequence[Crew], primary: ServiceRevision | None) -> SafeString:
+    """Of a service with task sets. `primary`: that of the primary one."""
+    running = sum(crew.running for crew in crews)
+    if primary is None:
+        return format_html(
+            ngettext(
+                "<b>{running}</b> task runs in its task sets. None of these is the primary one.",
+                "<b>{running}</b> tasks run in its task sets. None of these is the primary one.",
+                running,
+            ),
+            running=running,
+        )
+    return format_html(
+        ngettext(
+            "<b>{running}</b> task runs in its task sets; the primary one has revision <b>{revision}</b>.",
+            "<b>{running}</b> tasks run in its task sets; the primary one has revision <b>{revision}</b>.",
+            running,
+        ),
+        running=running,
+        revision=name_of(primary),
+    )
 
 
 def _counted(left: int, text: str) -> SafeString:

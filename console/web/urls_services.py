@@ -17,9 +17,11 @@ from console.web import (
     task,
     task_new,
     task_protection,
+    task_sets,
 )
 
 _SERVICE = "clusters/<str:cluster>/services/<str:service>"
+_SET = f"{_SERVICE}/task-sets/<str:task_set>"
 _TASK = "clusters/<str:cluster>/tasks/<str:task>"
 _REVISION = "task-definitions/<str:family>/<int:revision>"
 
@@ -32,6 +34,9 @@ urlpatterns: list[URLPattern] = [
     path(f"{_SERVICE}/continue-deployment/", pauses.answer, name="service-continue"),
     path(f"{_SERVICE}/delete/", service_actions.delete, name="service-delete"),
     path(f"{_SERVICE}/rollback/", rollback.preview, name="rollback"),
+    path(f"{_SET}/scale/", task_sets.scale, name="task-set-scale"),
+    path(f"{_SET}/primary/", task_sets.promote, name="task-set-primary"),
+    path(f"{_SET}/delete/", task_sets.delete, name="task-set-delete"),
     path(f"{_SERVICE}/log.json", logs.of_service, name="service-log"),
     path("run-task/", task_new.run, name="task-run"),
     path(f"{_TASK}/", task.show, name="task"),

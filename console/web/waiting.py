@@ -86,6 +86,10 @@ _KNOWN: tuple[tuple[str, Callable[[Facts], str]], ...] = (
             "Waiting for a new deployment: none has completed yet, so there is nothing to start tasks from."
         ),
     ),
+    (
+        r"Waiting for a task set: .*",
+        lambda f: _("Waiting for a task set: there is none yet, so there is nothing to start tasks from."),
+    ),
     (r"Waiting for room: (?P<reason>.*)", lambda f: _("Waiting for room: %(reason)s")),
     (
         r"Waiting for another minimumHealthyPercent or maximumPercent: .*",

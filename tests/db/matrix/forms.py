@@ -13,6 +13,7 @@ from tests.db.rest.cases_identities import KEY, TRUST
 _DEFINITION = json.dumps({name: value for name, value in DOCUMENT.items() if name != "tags"})
 _TEXT = json.dumps(POLICY)
 _SERVICE = {"cluster": "production", "service": "web"}
+_CANARY = {"cluster": "production", "service": "canary"}
 _SECRET_ARN = (
     "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/db"  # the six letters may be left out
 )
@@ -135,6 +136,14 @@ FORMS = (
         ("continue_service_deployment",),
         _SERVICE,
         {"deployment": "{deployment}", "hook": "{hook}", "action": "ROLLBACK"},
+    ),
+    *(
+        Form(f"task-set-{deed}", (operation,), {**_CANARY, "task_set": "{task_set}"}, data)
+        for deed, operation, data in (
+            ("scale", "update_task_set", {"percent": "50"}),
+            ("primary", "update_service_primary_task_set", {}),
+            ("delete", "delete_task_set", {}),
+        )
     ),
     Form("service-delete", ("delete_service",), _SERVICE, {"confirm": "web"}),
     Form(

@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from access.identities.setup import ensure_ready_made
 from access.models import Group, User
 from base import jobs_by_name, live
-from services.models import Deployment, Service, ServiceRevision, Task, TaskDefinition
+from services.models import Deployment, Service, ServiceRevision, Task, TaskDefinition, TaskSet
 from tests.db.web.access_scene import scene  # noqa: F401 (a fixture)
 
 
@@ -80,7 +80,7 @@ def rows() -> Callable[[], list[Any]]:
     """All rows a console write could touch, to compare before and after."""
 
     def snapshot() -> list[Any]:
-        models = (Service, ServiceRevision, Deployment, Task, TaskDefinition)
+        models = (Service, ServiceRevision, Deployment, Task, TaskDefinition, TaskSet)
         return [list(model.objects.order_by("pk").values()) for model in models]
 
     return snapshot

@@ -8,6 +8,7 @@ import pytest
 from django.utils.translation import override
 
 from console.web.waiting import in_words
+from services.control.task_sets import NONE_YET
 from services.scheduler import wording
 
 SENTENCES = [
@@ -22,6 +23,7 @@ SENTENCES = [
     "Waiting 10 min before trying again: the last task failed to start.",
     "Waiting 2 s before trying again: a task ended before it was healthy (OutOfMemoryError).",
     "Waiting for a new deployment: none has completed yet, so there is nothing to start tasks from.",
+    NONE_YET,
     "Waiting for room: 3 instances have insufficient CPU units available.",
     "Waiting for another minimumHealthyPercent or maximumPercent: with these no task can be stopped before "
     "another is started, nor started before another is stopped.",
