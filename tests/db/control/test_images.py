@@ -52,7 +52,11 @@ def test_another_instance_pulls_the_same_digest_though_the_tag_moved(web: World)
     web.hosts["one"].publish(IMAGE, content="second")
     other = web.host("two")
     other.registry = web.hosts["one"].registry
-    web.update(desired_count=4, placement_strategy=[{"type": "spread", "field": "instanceId"}])
+    web.update(
+        desired_count=4,
+        placement_strategy=[{"type": "spread", "field": "instanceId"}],
+        availability_zone_rebalancing="DISABLED",
+    )
     web.until_steady()
     second = pin(web)
     assert second != first  # a new placement is a new deployment, which looks at the registry
