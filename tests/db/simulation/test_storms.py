@@ -88,7 +88,7 @@ def _seeds() -> Iterator[Any]:
         yield pytest.param(seed, marks=pytest.mark.slow if number >= SHORT else ())
 
 
-@pytest.mark.parametrize("seed", _seeds())
+@pytest.mark.parametrize("seed", list(_seeds()))
 def test_a_storm(haunt: Haunt, seed: int) -> None:
     try:
         run(haunt, seed)
