@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import defaultdict
 from collections.abc import Callable
@@ -285,11 +286,10 @@ class Storm:
             if c.status == "running" and c.spec.name != "stranger" and host.reachable
         ]
         if own:
-            victim = self.random.choice(own)
-            if self.random.random() < 0.5:
-                engine.kill_container(victim)
-            else:
-                engine.remove_container(victim)
+            victim, kill = self.random.choice(own), self.random.random() < 0.5
+            # An answer that gets lost is lost to whoever hurts as well; the container is hurt or not.
+            with contextlib.suppress(EngineError):
+                (engine.kill_container if kill else engine.remove_container)(victim)
 
     # ---- calm ----------------------------------------------------------------------------------------
 

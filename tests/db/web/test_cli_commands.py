@@ -144,10 +144,13 @@ def root(client: Client, db: None) -> Client:
 
 @pytest.fixture
 def shown(root: Client) -> dict[str, str]:
-    """Of an empty installation, and of one with something of everything."""
+    """Of an empty installation, of one with something of everything, and of a service that waits for a task set."""
     empty = iter(reverse(str(one.name)) for one in urlpatterns if not one.pattern.converters)
     found = _commands(root, empty)
-    return found | _commands(root, _addresses(Scene.of(factories.world(tasks=2, healthy=1))))
+    world = factories.world(tasks=2, healthy=1)
+    found |= _commands(root, _addresses(Scene.of(world)))
+    factories.service(world.cluster, "bare", deployment_controller="EXTERNAL")
+    return found | _commands(root, iter(["/clusters/production/services/bare/"]))
 
 
 def test_every_command_shown_is_taken_by_the_cli_and_works_here(
