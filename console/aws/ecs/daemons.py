@@ -9,7 +9,7 @@ from access.caller import Caller
 from access.registry import call
 from base import here
 from console.aws.ecs.common import Document, each
-from console.aws.ecs.deployments import created, shown_breaker
+from console.aws.ecs.deployments import NARROW, container_images, shown_breaker
 from console.aws.handlers import answers, listing, mechanical
 from services.daemons.configuration import provider_names, shown
 from services.daemons.counts import Counts, counts, current_revisions
@@ -121,10 +121,7 @@ listing(
     item=_summary,
     sizes=(20, 100),
     names=_DAEMON,
-    narrow={
-        "status": lambda rows, statuses: rows.filter(status__in=statuses) if statuses else rows,
-        "createdAt": created,
-    },
+    narrow=NARROW,
 )
 
 
@@ -216,10 +213,7 @@ def _revision(row: ServiceRevision) -> Document:
         "daemonArn": row.service.arn,
         "daemonTaskDefinitionArn": row.task_definition.arn,
         "createdAt": row.created_at,
-        "containerImages": [
-            {"containerName": name, "image": one.get("image"), "imageDigest": one.get("digest") or None}
-            for name, one in row.images.items()
-        ],
+        "containerImages": container_images(row),
         **{
             name: frozen[name]
             for name in ("propagateTags", "enableECSManagedTags", "enableExecuteCommand", "critical")

@@ -128,12 +128,19 @@ def _brief(row: Deployment) -> Document:
     }
 
 
-def created(rows: Any, between: dict[str, Any]) -> Any:
+def _created(rows: Any, between: dict[str, Any]) -> Any:
     if "after" in between:
         rows = rows.filter(created_at__gt=between["after"])
     if "before" in between:
         rows = rows.filter(created_at__lt=between["before"])
     return rows
+
+
+NARROW = {
+    "status": lambda rows, statuses: rows.filter(status__in=statuses) if statuses else rows,
+    "createdAt": _created,
+}
+"""How deployments, of services and of daemons, are narrowed."""
 
 
 listing(
@@ -142,10 +149,7 @@ listing(
     "serviceDeployments",
     order=["-number"],
     item=_brief,
-    narrow={
-        "status": lambda rows, statuses: rows.filter(status__in=statuses) if statuses else rows,
-        "createdAt": created,
-    },
+    narrow=NARROW,
 )
 
 
@@ -182,6 +186,13 @@ def describe_service_revisions(caller: Caller, *, serviceRevisionArns: Sequence[
     return {"serviceRevisions": [_revision(row) for row in found], "failures": failures}
 
 
+def container_images(row: ServiceRevision) -> list[Document]:
+    return [
+        {"containerName": name, "image": one.get("image"), "imageDigest": one.get("digest") or None}
+        for name, one in row.images.items()
+    ]
+
+
 def _revision(row: ServiceRevision) -> Document:
     frozen = row.configuration
     return {
@@ -193,10 +204,7 @@ def _revision(row: ServiceRevision) -> Document:
         "launchType": frozen.get("launchType"),
         "platformVersion": frozen.get("platformVersion"),
         "networkConfiguration": frozen.get("networkConfiguration") or None,
-        "containerImages": [
-            {"containerName": name, "image": one.get("image"), "imageDigest": one.get("digest") or None}
-            for name, one in row.images.items()
-        ],
+        "containerImages": container_images(row),
         "guardDutyEnabled": False,
         "createdAt": row.created_at,
     }
