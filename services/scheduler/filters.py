@@ -225,10 +225,13 @@ def _refuse(instance: str, what: str) -> Refusal:
     return Refusal(f"The closest matching (container-instance {instance}) {what}", instance)
 
 
-def _distance(slot: Slot, request: Request) -> tuple[int, int, int, int, str]:
-    """Lasting lacks weigh more than passing ones; then how many; then how much is missing (CPU, memory)."""
-    lasting = sum(1 for check in LASTING if check(slot, request))
+def _distance(slot: Slot, request: Request) -> tuple[int, bool, int, int, int, str]:
+    """What an instance is weighs more than what it waits for, and that more than what runs there; then how much is
+    missing (CPU, memory).
+    """
+    unsuitable = sum(1 for check in SUITABLE if check(slot, request))
+    waiting = bool(has_its_daemons(slot, request))
     passing = sum(1 for check in PASSING if check(slot, request))
     missing_cpu = max(0, request.demand.cpu - slot.cpu)
     missing_memory = max(0, request.demand.memory - slot.memory)
-    return lasting, passing, missing_cpu, missing_memory, slot.id
+    return unsuitable, waiting, passing, missing_cpu, missing_memory, slot.id

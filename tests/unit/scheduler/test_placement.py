@@ -52,6 +52,7 @@ WHY: list[tuple[str, list[Instance], Request, str]] = [
     ("membership", [small("i1")], member("attribute:stack == prod"), "The closest matching (container-instance i1) did not satisfy the placement constraints: memberOf attribute:stack == prod."),
     ("membership by tasks", [small("i1", running_tasks=2)], member("runningTasksCount < 2"), "The closest matching (container-instance i1) did not satisfy the placement constraints: memberOf runningTasksCount < 2."),
     ("one that is full is closer than one that is no member", [small("i1"), small("i2", cpu_reserved=1024, attributes={"stack": "prod"})], member("attribute:stack == prod"), "The closest matching (container-instance i2) has insufficient CPU units available."),
+    ("one that waits for its daemon is closer than one that is no member", [small("i1"), small("i2", closed="agent", attributes={"stack": "prod"})], member("attribute:stack == prod"), "The closest matching (container-instance i2) waits for the critical daemon agent."),
     ("draining", [small("i1", status="DRAINING")], SMALL, "The closest matching (container-instance i1) is draining."),
     ("disconnected", [small("i1", connected=False)], SMALL, "The closest matching (container-instance i1) is disconnected."),
     ("the one that lacks least", [small("i1", cpu_reserved=1024), small("i2", cpu_reserved=800), small("i3", cpu_reserved=1024, memory_reserved=2048)], SMALL, "The closest matching (container-instance i2) has insufficient CPU units available."),
