@@ -33,7 +33,9 @@ from services.models import Deployment, Service, Task
 
 CALLER = system_caller("test")
 BREAKER = {"enable": True, "rollback": True}
-SWEEP = 5.0  # seconds between sweeps, as beat has it
+SWEEP = 5.0  # seconds between sweeps, as beat has it …
+RARELY = 40.0  # … and after QUIET sweeps in which nothing happened
+QUIET = 8
 JOBS: dict[str, Callable[..., Any]] = {
     "services.reconcile_service": service_jobs.reconcile_service,
     "services.drive_task": service_jobs.drive_task,
@@ -62,6 +64,7 @@ class World:
         self.watching = True
         self.sweeping = True
         self.sweep_every = SWEEP
+        self._quiet = 0  # sweeps since anything happened
         self._queue: list[tuple[datetime, int, str, tuple[object, ...]]] = []
         self._order = itertools.count()
         self._seen: dict[str, int] = {}
@@ -168,6 +171,7 @@ class World:
 
     def send(self, name: str, *args: object, delay: float = 0.0) -> None:
         """In the place of base.jobs_by_name.send."""
+        self._something_happened()
         if self.losing(name):
             return
         for _ in range(self.copies):
@@ -198,6 +202,7 @@ class World:
         return self.service(name)
 
     def _run(self, end: datetime, done: Callable[[], bool]) -> None:
+        self._something_happened()
         for _ in range(100_000):
             if self._work() and done():
                 return
@@ -222,16 +227,27 @@ class World:
         """One job, and what is due beside the queue. True where anything was done."""
         worked = self._pump_events()
         if self.sweeping and self.clock.now() >= self._next_sweep:
-            self._next_sweep = self.clock.now() + timedelta(seconds=self.sweep_every)
-            sweep.sweep()
-            service_jobs.fire_rules()
+            self._sweep()
             worked = True
         if self._queue and self._queue[0][0] <= self.clock.now():
             _, _, name, args = heapq.heappop(self._queue)
             self.job_log.append((name, args))
             JOBS[name](*args)
+            self._something_happened()
             worked = True
         return worked
+
+    def _something_happened(self) -> None:
+        self._quiet = 0
+        self._next_sweep = min(self._next_sweep, self.clock.now() + timedelta(seconds=self.sweep_every))
+
+    def _sweep(self) -> None:
+        """Hours in which nothing happens are not worth a sweep every 5 s of them."""
+        wait = self.sweep_every if self._quiet < QUIET else max(RARELY, self.sweep_every)
+        self._next_sweep = self.clock.now() + timedelta(seconds=wait)
+        self._quiet += 1
+        sweep.sweep()
+        service_jobs.fire_rules()
 
     def _pump_events(self) -> bool:
         worked = False
@@ -241,8 +257,9 @@ class World:
                 if number <= self._seen[name]:
                     continue
                 self._seen[name] = number
-                if self.watching and host.reachable:
-                    worked = standing.take_event(event) or worked
+                if self.watching and host.reachable and standing.take_event(event):
+                    self._something_happened()
+                    worked = True
         return worked
 
     def forget_messages(self) -> None:

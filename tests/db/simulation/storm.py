@@ -321,19 +321,24 @@ class Storm:
         """A bad revision that no breaker ends, or a service without any good one, waits for its user."""
         for name in self.active():
             row = self.world.service(name)
-            current = operations.current_revision(row)
-            image = current.task_definition.containers[0]["image"]
             idle = row.deployment is None and row.completed_revision is None
-            if image not in GOOD or idle:
+            if self._image(row) not in GOOD or idle:
                 self.world.update(name, task_definition=self._definition("good:1"))
                 self.wishes[name].image = "good:1"
                 self.wishes[name].deployments += 1
 
+    def _image(self, row: Service) -> str:
+        return str(operations.current_revision(row).task_definition.containers[0]["image"])
+
     def settled(self) -> bool:
+        """One whose image crashes is steady now and then, not for long."""
         rows = Service.objects.exclude(status="INACTIVE")
         return (
             all(
-                row.status == "ACTIVE" and row.deployment_id is None and row.steady_since is not None
+                row.status == "ACTIVE"
+                and row.deployment_id is None
+                and row.steady_since is not None
+                and self._image(row) in GOOD
                 for row in rows
             )
             and not Task.objects.exclude(status__in=("RUNNING", "STOPPED")).exists()
