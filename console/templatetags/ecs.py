@@ -37,8 +37,8 @@ def waiting(sentence: str) -> str:
 
 @register.filter
 def event_text(message: str, service: str) -> SafeString:
-    """A service event without what its page says already; tasks are cut to the ids that lists show."""
-    text = message.removeprefix(f"(service {service}) ")
+    """An event of a service or daemon without what its page says already; tasks are cut to the ids that lists show."""
+    text = message.removeprefix(f"(service {service}) ").removeprefix(f"(daemon {service}) ")
     shortened = _TASK.sub(
         lambda found: format_html("<code>{}</code>", found[1][:8]), conditional_escape(text)
     )

@@ -21,7 +21,7 @@ from clusters.models import Cluster, ContainerInstance
 from clusters.network_operations import update_cluster_network
 from clusters.operations import create_cluster, delete_cluster
 from clusters.queries import describe_cluster, list_clusters, list_container_instances
-from console.web import changes, hosts, links, rule_rows, service_rows, task_rows
+from console.web import changes, daemon_rows, hosts, links, rule_rows, service_rows, task_rows
 from console.web.cluster_settings import execute_command
 from console.web.fields import TagsField
 from console.web.forms import mark
@@ -158,6 +158,7 @@ def _tabs(cluster: Cluster, card: Mapping[str, object]) -> list[Tab]:
     return [
         Tab("services", _("Services"), "?tab=services", cluster.active_services),
         Tab("tasks", _("Tasks"), "?tab=tasks", cluster.running_tasks + cluster.pending_tasks),
+        Tab("daemons", _("Daemons"), "?tab=daemons"),
         Tab("schedules", _("Scheduled tasks"), "?tab=schedules"),
         Tab("instances", _("Instances"), "?tab=instances", instances),
         Tab("events", _("Events"), "?tab=events"),
@@ -191,6 +192,10 @@ def _tasks(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
     return task_rows.listed(request, list_tasks(caller(request), cluster=cluster.name, desired_status=None))
 
 
+def _daemons(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
+    return daemon_rows.listed(request, cluster)
+
+
 def _schedules(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
     return rule_rows.listed(request, cluster)
 
@@ -218,7 +223,7 @@ def _changes(request: HttpRequest, cluster: Cluster) -> dict[str, object]:
         return {"refused": may(request, "cloudtrail:LookupEvents", "*")}
     names = here.names()
     mine = Q()
-    for kind in ("service", "task", "container-instance", "service-deployment", "service-revision"):
+    for kind in ("service", "task", "container-instance", "service-deployment", "service-revision", "daemon"):
         mine |= Q(resource__startswith=names.ecs(f"{kind}/{cluster.name}/"))
     rows = changes.recent(me).filter(mine | Q(resource=cluster.arn))
     return {"changes": changes.entries(rows[:MOST_EVENTS])}
@@ -294,6 +299,7 @@ def _providers(request: HttpRequest, cluster: Cluster) -> list[dict[str, object]
 TABS = {
     "services": _services,
     "tasks": _tasks,
+    "daemons": _daemons,
     "schedules": _schedules,
     "instances": _instances,
     "events": _events,

@@ -15,15 +15,16 @@ from base.tags import to_list
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/@-]+")
 
 
-def command(operation: str, parameters: Mapping[str, Any]) -> str:
+def command(operation: str, parameters: Mapping[str, Any], options: Mapping[str, str] | None = None) -> str:
     """`aws ecs run-task --cluster default …`. `operation`: an operation of ECS's by its Python name, with its
-    parameters; those that are as they are without being given are left out."""
+    parameters; those that are as they are without being given are left out. `options`: what AWS calls parameters that
+    have another name here."""
     defaults = {one.name: one.default for one in registry.get(operation).parameters}
     words = ["aws", "ecs", operation.replace("_", "-")]
     for name, value in parameters.items():
         if value is None or value == defaults[name] or (value in ("", [], {}) and defaults[name] is None):
             continue
-        option = f"--{name.replace('_', '-')}"
+        option = f"--{(options or {}).get(name, name.replace('_', '-'))}"
         if isinstance(value, bool):
             words.append(option if value else option.replace("--", "--no-", 1))
         else:

@@ -20,11 +20,16 @@ from console.web.page import caller
 # (name of the address, label, icon, url names that belong to it)
 _MAIN = (
     ("overview", gettext_lazy("Overview"), "layout-dashboard", ("overview",)),
-    ("clusters", gettext_lazy("Clusters"), "hexagons", ("clusters", "cluster")),
+    ("clusters", gettext_lazy("Clusters"), "hexagons", ("clusters", "cluster", "daemon")),
     ("services", gettext_lazy("Services"), "stack-2", ("services", "service", "deployment", "rollback")),
     ("tasks", gettext_lazy("Tasks"), "box", ("tasks", "task")),
     ("rules", gettext_lazy("Scheduled tasks"), "calendar-time", ("rule",)),
-    ("task-definitions", gettext_lazy("Task definitions"), "versions", ("task-definition", "family")),
+    (
+        "task-definitions",
+        gettext_lazy("Task definitions"),
+        "versions",
+        ("task-definition", "family", "daemon-task-definition"),
+    ),
     ("instances", gettext_lazy("Instances"), "server", ("instances", "instance")),
     ("capacity-providers", gettext_lazy("Capacity"), "cpu", ("capacity-provider",)),
     ("secrets", gettext_lazy("Secrets"), "lock", ("secret",)),

@@ -107,8 +107,8 @@ def revision(request: HttpRequest, family: str, revision: int) -> HttpResponse:
     values = {
         "row": found,
         "family": family,
-        "containers": [_facts_of(container) for container in found.containers],
-        "task": _task_facts(found.document),
+        "containers": [facts_of(container) for container in found.containers],
+        "task": task_facts(found.document),
         "uses": usage.uses(me, [found]).get(found.pk, []),
         "targets": list(usage.services_of_family(me, found.family_id)[:50]),
         "numbers": [number for number in numbers if number != revision],
@@ -129,7 +129,7 @@ def _may_deregister(request: HttpRequest, row: TaskDefinition) -> May:
     return may(request, "ecs:DeregisterTaskDefinition", row.arn, reason=gone)
 
 
-def _facts_of(container: dict[str, Any]) -> dict[str, Any]:
+def facts_of(container: dict[str, Any]) -> dict[str, Any]:
     """A container as people read it: each fact the difference of it to an empty one would tell."""
     document = {"containerDefinitions": [container]}
     told = [fact for fact in facts(document) if fact.term not in ("Container", "Image") and not fact.usual]
@@ -144,7 +144,7 @@ def _facts_of(container: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _task_facts(document: dict[str, Any]) -> list[tuple[str, str]]:
+def task_facts(document: dict[str, Any]) -> list[tuple[str, str]]:
     told = facts({**document, "containerDefinitions": []})
     return [
         (f"{terms.term(fact.term)} {fact.item}".strip(), fact.text) for fact in told if fact.term != "Family"

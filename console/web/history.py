@@ -62,10 +62,10 @@ def _entry(
         row=row,
         title=_("Revision %(name)s") % {"name": name_of(row.target, row.source)},
         badge=deployment_badge(row),
-        changes=_changes(row),
+        changes=changes_of(row),
         who=person(row.created_by),
         took=took(row),
-        reason=_reason(row, failed),
+        reason=reason_of(row, failed),
         said=failed.last_line[:200] if failed is not None else "",
         back=f"{reverse('rollback', args=[service.cluster.name, service.name])}?to={row.target_id}"
         if offered
@@ -77,7 +77,7 @@ def _entry(
     )
 
 
-def _changes(row: Deployment) -> str:
+def changes_of(row: Deployment) -> str:
     if row.source is None:
         return _("the first deployment")
     said = in_short(revision_changes(row.source, row.target))
@@ -86,7 +86,7 @@ def _changes(row: Deployment) -> str:
     return _("forced, nothing else changed") if row.force else _("the same configuration again")
 
 
-def _reason(row: Deployment, failed: Failures | None) -> str:
+def reason_of(row: Deployment, failed: Failures | None) -> str:
     """Why it did not complete, in words. Empty for one that did."""
     if row.status in ("SUCCESSFUL", "PENDING", "IN_PROGRESS") and failed is None:
         return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from console.web.places import place as to
+from services.models import TaskDefinition
 
 # A secret's ARN ends with six letters of its own.
 _SUFFIX = re.compile(r"-[A-Za-z0-9?]{6}$")
@@ -38,6 +39,14 @@ def revision(family: str, revision: int | str) -> str:
     return to("task-definition", family, revision)
 
 
+def daemon(cluster: str, name: str) -> str:
+    return to("daemon", cluster, name)
+
+
+def daemon_definition(row: TaskDefinition) -> str:
+    return to("daemon-task-definition", row.family.name, row.revision)
+
+
 def rule(name: str) -> str:
     return to("rule", name)
 
@@ -62,6 +71,11 @@ def of_arn(arn: str) -> str:
         return task(parts[0], parts[1])
     if kind == "container-instance" and len(parts) == 2:
         return instance(parts[0], parts[1])
+    if kind in {"daemon", "daemon-deployment", "daemon-revision"} and len(parts) >= 2:
+        return daemon(parts[0], parts[1])
+    if kind == "daemon-task-definition" and rest:
+        name, _, number = rest.partition(":")
+        return to("daemon-task-definition", name, number) if number.isdigit() else ""
     if kind == "task-definition" and rest:
         name, _, number = rest.partition(":")
         return (revision(name, number) if number.isdigit() else "") or family(name)

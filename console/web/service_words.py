@@ -53,6 +53,11 @@ def short_image(image: str) -> str:
 
 
 def badge(service: Service, crews: Sequence[Crew]) -> Badge:
+    return badge_of(service, running=sum(crew.running for crew in crews))
+
+
+def badge_of(service: Service, *, running: int) -> Badge:
+    """`running`: how many tasks of it run."""
     deployment = service.deployment
     if service.status != Service.Status.ACTIVE:
         return Badge(service.status, live=service.status == Service.Status.DRAINING)
@@ -63,7 +68,7 @@ def badge(service: Service, crews: Sequence[Crew]) -> Badge:
         return Badge("ROLLBACK_IN_PROGRESS" if rolling_back else "DEPLOYING", live=True)
     if service.steady_since is not None:
         return Badge("STEADY") if service.desired_count else Badge("STOPPED", nothing(service))
-    if service.desired_count and not any(crew.running for crew in crews):
+    if service.desired_count and not running:
         return Badge("FAILING", _("Not running"))
     if service.is_external:
         return Badge("STARTING", _("Catching up"), live=True)

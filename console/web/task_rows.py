@@ -107,6 +107,13 @@ def rows(tasks: Iterable[Task]) -> list[Row]:
     return [_row(task) for task in tasks]
 
 
+def _owner_url(task: Task) -> str:
+    if task.service is None:
+        return ""
+    to = links.daemon if task.service.daemon else links.service
+    return to(task.cluster.name, task.service.name)
+
+
 def _row(task: Task) -> Row:
     definition = task.task_definition
     service = task.service
@@ -119,9 +126,9 @@ def _row(task: Task) -> Row:
         task=task,
         url=links.task(task.cluster.name, task.pk),
         owner=service.name if service is not None else task.started_by or task.group,
-        owner_url=links.service(task.cluster.name, service.name) if service and not service.daemon else "",
+        owner_url=_owner_url(task),
         definition=str(definition),
-        definition_url=""
+        definition_url=links.daemon_definition(definition)
         if definition.daemon
         else links.revision(definition.family.name, definition.revision),
         instance_url=links.instance(task.cluster.name, task.instance_id) if task.instance_id else "",

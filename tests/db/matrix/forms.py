@@ -32,6 +32,7 @@ _TARGET = {
     "capacity": "EC2",
     "role": "scheduler",
 }
+_DAEMON = {"drain_percent": 25, "bake_minutes": 0, "propagate_tags": "NONE"}
 _SCALING = {"target_capacity": 90, "minimum_step": 1, "maximum_step": 10, "warmup": 0}
 
 
@@ -144,6 +145,31 @@ FORMS = (
             ("primary", "update_service_primary_task_set", {}),
             ("delete", "delete_task_set", {}),
         )
+    ),
+    Form(
+        "daemon-new",
+        ("create_daemon",),
+        {"cluster": "platform"},
+        {"daemon_name": "matrix", "daemon_task_definition": "agent:1", "on-nodes": "on", **_DAEMON},
+    ),
+    Form(
+        "daemon-update",
+        ("update_daemon",),
+        {"cluster": "platform", "daemon": "agent"},
+        {"daemon_task_definition": "agent:1", "on-nodes": "on", **_DAEMON},
+    ),
+    Form(
+        "daemon-delete", ("delete_daemon",), {"cluster": "platform", "daemon": "agent"}, {"confirm": "agent"}
+    ),
+    Form(
+        "daemon-task-definition-new",
+        ("register_daemon_task_definition",),
+        data={"document": _DEFINITION},
+    ),
+    Form(
+        "daemon-task-definition-delete",
+        ("delete_daemon_task_definition",),
+        {"family": "agent", "revision": 1},
     ),
     Form("service-delete", ("delete_service",), _SERVICE, {"confirm": "web"}),
     Form(
@@ -296,6 +322,7 @@ READS = {
     *("task-definition-compare", "audit", "audit-export", "audit-verify", "audit-record", "users", "user"),
     *("groups", "group", "roles", "role", "policies", "policy", "policy-compare", "simulator"),
     *("access-explain", "secrets", "parameters", "user-sign-in", "programs"),
+    *("daemon", "daemon-task-definitions", "daemon-task-definition"),
     *("task-exec", "exec-session-transcript", "rules", "rule", "capacity-providers"),
 }
 # Looked at by tests of their own: a role is switched to by its trust policy, a rollback is what was previewed, a

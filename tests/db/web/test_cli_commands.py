@@ -46,6 +46,7 @@ PLACES = {
     "device": "none",
     "record": 1,
 }
+OF_DAEMONS = {"cluster": "platform", "daemon": "agent", "family": "agent", "revision": 1}
 NAMES = {
     "user": ("amina",),
     "identity": ("amina",),
@@ -64,7 +65,8 @@ def _addresses(scene: Scene) -> Iterator[str]:
     kinds = (("users", "amina"), ("groups", "team"), ("roles", "scheduler"), ("policies", "mine"))
     for pattern in urlpatterns:
         wanted = set(pattern.pattern.converters)
-        known: dict[str, Any] = PLACES | {name: scene.names[name] for name in ("task", "instance")}
+        about = PLACES | OF_DAEMONS if str(pattern.name).startswith("daemon") else PLACES
+        known: dict[str, Any] = about | {name: scene.names[name] for name in ("task", "instance")}
         places: list[dict[str, Any]] = [{name: known[name] for name in wanted if name in known}]
         if "kind" in wanted:
             places = [places[0] | {"kind": kind, "name": name} for kind, name in kinds]
@@ -105,7 +107,9 @@ def sent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, str
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.chdir(tmp_path)
     definition = {name: value for name, value in DOCUMENT.items() if name != "tags"}
-    for name, document in (FILES | {"task-definition.json": definition}).items():
+    for name, document in (
+        FILES | {"task-definition.json": definition, "daemon-task-definition.json": definition}
+    ).items():
         Path(name).write_text(json.dumps(document))
     return calls
 

@@ -34,8 +34,9 @@ def task(db: None) -> Task:
 
 def test_the_page_of_a_daemon_s_task_names_the_daemon(task: Task, reader: Callable[..., Reader]) -> None:
     page = reader("administrator").text(f"/clusters/platform/tasks/{task.pk}/")
-    assert "<dt>Daemon</dt><dd>agent</dd>" in page
-    assert "/services/agent" not in page and "/task-definitions/agent" not in page
+    assert 'href="/clusters/platform/daemons/agent/"' in page
+    assert 'href="/daemon-task-definitions/agent/1/"' in page
+    assert "/services/agent" not in page and '"/task-definitions/agent' not in page
     assert "The daemon agent starts another one in its place." in page
     assert "dlg-protect" not in page
 
@@ -44,6 +45,7 @@ def test_lists_of_tasks_show_it_without_dead_links(task: Task, reader: Callable[
     root = reader("administrator")
     page = root.text("/tasks/")
     assert task.pk[:8] in page and "agent:1" in page
-    assert "/services/agent" not in page and "/task-definitions/agent" not in page
+    assert 'href="/clusters/platform/daemons/agent/"' in page
+    assert "/services/agent" not in page and '"/task-definitions/agent' not in page
     assert task.pk[:8] not in root.text("/tasks/?service=agent")
     assert "agent" not in root.text("/services/").partition("<main")[2]
