@@ -16,7 +16,8 @@ from django.views.decorators.http import require_POST
 from console.web import history, links, service_words, task_rows
 from console.web.page import attempt, caller, may, page
 from console.web.parts import Crumb, May
-from console.web.service_words import Badge, deployment_badge, name_of, person, took
+from console.web.places import to_daemon
+from console.web.service_words import Badge
 from services import progress
 from services.daemons.configuration import provider_names
 from services.daemons.counts import counts
@@ -35,10 +36,12 @@ def show(request: HttpRequest, cluster: str, daemon: str) -> HttpResponseBase:
     return render(request, "web/daemon/show.html", {"p": DaemonPage(request, found), "daemon": found})
 
 
-def crumbs(cluster: str, *last: Crumb) -> list[Crumb]:
-    """Clusters / production / Daemons, and what comes below it."""
-    above = [Crumb(_("Clusters"), links.to("clusters")), Crumb(cluster, links.cluster(cluster))]
-    return [*above, Crumb(_("Daemons"), f"{links.cluster(cluster)}?tab=daemons"), *last]
+def may_update(request: HttpRequest, daemon: Service) -> May:
+    return may(request, "ecs:UpdateDaemon", daemon.arn, reason=_going(daemon))
+
+
+def _going(daemon: Service) -> str:
+    return "" if daemon.status == Service.Status.ACTIVE else _("The daemon is being deleted.")
 
 
 class DaemonPage:
@@ -52,7 +55,7 @@ class DaemonPage:
 
     @property
     def crumbs(self) -> list[Crumb]:
-        return crumbs(self.cluster, Crumb(self.daemon.name))
+        return to_daemon(self.cluster, Crumb(self.daemon.name))
 
     @cached_property
     def crews(self) -> list[progress.Crew]:
@@ -77,16 +80,12 @@ class DaemonPage:
     # ---- what may be done ----------------------------------------------------------------------
 
     @cached_property
-    def _gone(self) -> str:
-        return "" if self.daemon.status == Service.Status.ACTIVE else _("The daemon is being deleted.")
-
-    @cached_property
     def may_update(self) -> May:
-        return may(self.request, "ecs:UpdateDaemon", self.daemon.arn, reason=self._gone)
+        return may_update(self.request, self.daemon)
 
     @cached_property
     def may_delete(self) -> May:
-        return may(self.request, "ecs:DeleteDaemon", self.daemon.arn, reason=self._gone)
+        return may(self.request, "ecs:DeleteDaemon", self.daemon.arn, reason=_going(self.daemon))
 
     @property
     def cli(self) -> str:
@@ -130,26 +129,15 @@ class DaemonPage:
     def deployments(self) -> Page[Deployment]:
         rows = list_daemon_deployments(
             caller(self.request), daemon=self.daemon.name, cluster=self.cluster
-        ).select_related("source__task_definition__family", "target__task_definition__family")
+        ).select_related("source__task_definition__family")
         number = self.request.GET.get("page", "1")
         return Paginator(rows, _PER_HISTORY).get_page(number if number.isdigit() else 1)
 
     @cached_property
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> list[history.Entry]:
         rows = list(self.deployments)
         failures = progress.failures(rows)
-        return [
-            {
-                "row": row,
-                "title": _("Revision %(name)s") % {"name": name_of(row.target, row.source)},
-                "badge": deployment_badge(row),
-                "changes": history.changes_of(row),
-                "reason": history.reason_of(row, failures.get(row.pk)),
-                "who": person(row.created_by),
-                "took": took(row),
-            }
-            for row in rows
-        ]
+        return [history.told(row, failures.get(row.pk)) for row in rows]
 
     @cached_property
     def events(self) -> list[ServiceEvent]:

@@ -15,13 +15,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from access.authorization.visibility import visible
 from base import here
 from base.errors import AccessDenied, OperationError
 from console.web import links
 from console.web.definitions import facts_of, task_facts
 from console.web.page import ListState, attempt, caller, may, page
 from console.web.parts import Choice, Crumb, May
+from console.web.register import json_object
 from services.daemons.document import described
+from services.daemons.lookup import daemons
 from services.daemons.task_definitions import (
     delete_daemon_task_definition,
     describe_daemon_task_definition,
@@ -87,16 +90,14 @@ def revision(request: HttpRequest, family: str, revision: int) -> HttpResponseBa
 
 def _daemons(request: HttpRequest, row: TaskDefinition) -> list[tuple[Service, str]]:
     """Those that have it now and that the person may see."""
-    me = caller(request)
-    found = Service.every.filter(daemon=True, completed_revision__task_definition=row).exclude(
-        status=Service.Status.INACTIVE
+    found = daemons().filter(completed_revision__task_definition=row).select_related("cluster")
+    shown = visible(
+        found.order_by("cluster__name", "name"),
+        caller(request),
+        "ecs:DescribeDaemon",
+        row_keys={"ecs:cluster": "cluster__arn"},
     )
-    rows = found.select_related("cluster").order_by("cluster__name", "name")
-    return [
-        (one, links.daemon(one.cluster.name, one.name))
-        for one in rows
-        if me.may("ecs:DescribeDaemon", one.arn).allowed
-    ]
+    return [(one, links.daemon(one.cluster.name, one.name)) for one in shown]
 
 
 def _written(document: Any) -> str:
@@ -111,16 +112,9 @@ class RegisterForm(forms.Form):
     )
 
     def clean_document(self) -> Any:
-        try:
-            found = json.loads(self.cleaned_data["document"])
-        except json.JSONDecodeError as error:
-            where = {"line": error.lineno, "column": error.colno, "reason": error.msg}
-            text = _("Line %(line)d, column %(column)d: %(reason)s.") % where
-            raise forms.ValidationError(text) from None
-        if not isinstance(found, dict):
-            raise forms.ValidationError(
-                _("A task definition is a JSON object: it begins with { and ends with }.")
-            )
+        found, unread = json_object(self.cleaned_data["document"])
+        if found is None:
+            raise forms.ValidationError(unread)
         return found
 
 

@@ -19,14 +19,15 @@ from clusters.queries import describe_cluster
 from clusters.strategies import BUILT_IN
 from console.web import links
 from console.web.commands import command
-from console.web.daemon import crumbs
+from console.web.daemon import may_update
 from console.web.daemon_rows import may_create
 from console.web.fields import TagsField
 from console.web.following import begin_with_address, given_so_far
 from console.web.forms import mark
 from console.web.managed_tags_form import ManagedTagsForm
-from console.web.page import caller, may, page
+from console.web.page import caller, page
 from console.web.parts import Crumb
+from console.web.places import to_daemon
 from console.web.terminal_form import TerminalForm
 from services.daemons.configuration import DEFAULT_DRAIN, LONGEST_BAKE, provider_names
 from services.daemons.lookup import wanted_revision
@@ -166,7 +167,7 @@ def create(request: HttpRequest, cluster: str) -> HttpResponseBase:
         "form": form,
         "may_save": may_create(request, owner),
         "cli": cli,
-        "crumbs": crumbs(owner.name, Crumb(_("Create"))),
+        "crumbs": to_daemon(owner.name, Crumb(_("Create"))),
         "back": f"{links.cluster(owner.name)}?tab=daemons",
     }
     return render(request, "web/daemon/create.html", context, status=400 if form.errors else 200)
@@ -203,16 +204,12 @@ def update(request: HttpRequest, cluster: str, daemon: str) -> HttpResponseBase:
         **_offered(request, row.cluster),
         "form": form,
         "daemon": row,
-        "may_save": may(request, "ecs:UpdateDaemon", row.arn, reason=_ended(row)),
+        "may_save": may_update(request, row),
         "cli": cli,
-        "crumbs": crumbs(cluster, Crumb(row.name, links.daemon(cluster, row.name)), Crumb(_("Deploy"))),
+        "crumbs": to_daemon(cluster, Crumb(row.name, links.daemon(cluster, row.name)), Crumb(_("Deploy"))),
         "back": links.daemon(cluster, row.name),
     }
     return render(request, "web/daemon/update.html", context, status=400 if form.errors else 200)
-
-
-def _ended(row: Service) -> str:
-    return "" if row.status == Service.Status.ACTIVE else _("The daemon is being deleted.")
 
 
 def _as_it_is(row: Service) -> tuple[tuple[str, ...], dict[str, Any]]:

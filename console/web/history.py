@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -58,15 +58,8 @@ def _entry(
     completed = row.status == "SUCCESSFUL" and row.target.completed_at is not None
     offered = completed and row.target_id != running
     ended_badly = failed is not None or row.status in ("ROLLBACK_SUCCESSFUL", "ROLLBACK_FAILED")
-    return Entry(
-        row=row,
-        title=_("Revision %(name)s") % {"name": name_of(row.target, row.source)},
-        badge=deployment_badge(row),
-        changes=changes_of(row),
-        who=person(row.created_by),
-        took=took(row),
-        reason=reason_of(row, failed),
-        said=failed.last_line[:200] if failed is not None else "",
+    return replace(
+        told(row, failed),
         back=f"{reverse('rollback', args=[service.cluster.name, service.name])}?to={row.target_id}"
         if offered
         else "",
@@ -77,7 +70,21 @@ def _entry(
     )
 
 
-def changes_of(row: Deployment) -> str:
+def told(row: Deployment, failed: Failures | None) -> Entry:
+    """What became of it, without the ways that lead from there."""
+    return Entry(
+        row=row,
+        title=_("Revision %(name)s") % {"name": name_of(row.target, row.source)},
+        badge=deployment_badge(row),
+        changes=_changes(row),
+        who=person(row.created_by),
+        took=took(row),
+        reason=_reason(row, failed),
+        said=failed.last_line[:200] if failed is not None else "",
+    )
+
+
+def _changes(row: Deployment) -> str:
     if row.source is None:
         return _("the first deployment")
     said = in_short(revision_changes(row.source, row.target))
@@ -86,7 +93,7 @@ def changes_of(row: Deployment) -> str:
     return _("forced, nothing else changed") if row.force else _("the same configuration again")
 
 
-def reason_of(row: Deployment, failed: Failures | None) -> str:
+def _reason(row: Deployment, failed: Failures | None) -> str:
     """Why it did not complete, in words. Empty for one that did."""
     if row.status in ("SUCCESSFUL", "PENDING", "IN_PROGRESS") and failed is None:
         return ""

@@ -28,6 +28,13 @@ def to_service(cluster: str, service: str, *last: str) -> list[Crumb]:
     return [*found[1:2], Crumb(service, place("service", cluster, service)), *(Crumb(step) for step in last)]
 
 
+def to_daemon(cluster: str, *last: Crumb) -> list[Crumb]:
+    """Clusters / production / Daemons, and what comes below it."""
+    address = place("cluster", cluster)
+    above = [Crumb(_("Clusters"), place("clusters")), Crumb(cluster, address)]
+    return [*above, Crumb(_("Daemons"), f"{address}?tab=daemons"), *last]
+
+
 def to_task(cluster: str, task_id: str, service: str = "") -> list[Crumb]:
     """production / web / Tasks / 3f9a1c2b; without a service production / Tasks / …"""
     above = [Crumb(cluster, place("cluster", cluster))]

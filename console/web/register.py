@@ -99,6 +99,12 @@ def _known(name: str, known: set[str]) -> bool:
 
 def _parsed(text: str) -> tuple[Document | None, str]:
     """The JSON pane as a document, or what is wrong with its writing."""
+    found, unread = json_object(text)
+    return (registrable(found) if found is not None else None), unread
+
+
+def json_object(text: str) -> tuple[Document | None, str]:
+    """A JSON object, or what is wrong with its writing."""
     try:
         found = json.loads(text)
     except ValueError as error:
@@ -108,7 +114,7 @@ def _parsed(text: str) -> tuple[Document | None, str]:
         return None, str(error)
     if not isinstance(found, dict):
         return None, _("A task definition is a JSON object: it begins with { and ends with }.")
-    return registrable(found), ""
+    return found, ""
 
 
 def _from_document(document: Document) -> State:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Site
-from tests.browser.test_design import violations
+from tests.browser.test_design import wrong_on
 
 SCENE = """
 from access.identities.setup import ensure_ready_made
@@ -39,17 +39,7 @@ def platform(site: Site) -> None:
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_page_meets_wcag_and_fits(page: Page, platform: None, theme: str, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(reduced_motion="reduce")
-    page.evaluate("theme => localStorage.setItem('slipway-theme', theme)", theme)
-    wrong: list[str] = []
-    for path in PAGES:
-        page.goto(path)
-        page.wait_for_selector("html[data-ready]")
-        wrong += [f"{path}: {found}" for found in violations(page)]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            wrong.append(f"{path}: wider than {width}")
-    assert wrong == []
+    assert wrong_on(page, PAGES, theme, width) == []
 
 
 def test_from_a_definition_to_a_daemon(page: Page, platform: None) -> None:

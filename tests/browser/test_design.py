@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,21 @@ def violations(page: Page) -> list[str]:
         for found in result["violations"]
         for node in found["nodes"]
     ]
+
+
+def wrong_on(page: Page, paths: Iterable[str], theme: str, width: int) -> list[str]:
+    """What axe finds on these pages, and which of them are wider than the screen."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(reduced_motion="reduce")
+    page.evaluate("theme => localStorage.setItem('slipway-theme', theme)", theme)
+    wrong: list[str] = []
+    for path in paths:
+        page.goto(path)
+        ready(page)
+        wrong += [f"{path}: {found}" for found in violations(page)]
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            wrong.append(f"{path}: wider than {width}")
+    return wrong
 
 
 def calm(page: Page) -> None:

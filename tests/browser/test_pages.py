@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Site, ready, sign_in
-from tests.browser.test_design import violations
+from tests.browser.test_design import wrong_on
 from tests.browser.test_live import listening, publish
 
 SCENE = """
@@ -110,17 +110,7 @@ def instance_id(site: Site) -> str:
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_page_meets_wcag_and_fits(page: Page, instance_id: str, theme: str, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(reduced_motion="reduce")
-    page.evaluate("theme => localStorage.setItem('slipway-theme', theme)", theme)
-    wrong: list[str] = []
-    for path in (*PAGES, f"/clusters/production/instances/{instance_id}/"):
-        page.goto(path)
-        ready(page)
-        wrong += [f"{path}: {found}" for found in violations(page)]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            wrong.append(f"{path}: wider than {width}")
-    assert wrong == []
+    assert wrong_on(page, (*PAGES, f"/clusters/production/instances/{instance_id}/"), theme, width) == []
 
 
 def test_the_overview_follows_what_happens(page: Page, site: Site, instance_id: str) -> None:

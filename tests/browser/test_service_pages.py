@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Site
-from tests.browser.test_design import violations
+from tests.browser.test_design import wrong_on
 from tests.browser.test_live import listening
 from tests.browser.test_pages import SCENE
 
@@ -45,17 +45,10 @@ def tasks(site: Site) -> list[str]:
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_page_meets_wcag_and_fits(page: Page, tasks: list[str], theme: str, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    page.emulate_media(reduced_motion="reduce")
-    page.evaluate("theme => localStorage.setItem('slipway-theme', theme)", theme)
-    wrong: list[str] = []
-    for path in (*PAGES, *(f"/clusters/production/tasks/{task}/" for task in tasks)):
-        page.goto(path)
-        page.wait_for_selector("html[data-ready]")
-        wrong += [f"{path}: {found}" for found in violations(page)]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            wrong.append(f"{path}: wider than {width}")
-    assert wrong == []
+    assert (
+        wrong_on(page, (*PAGES, *(f"/clusters/production/tasks/{task}/" for task in tasks)), theme, width)
+        == []
+    )
 
 
 def test_the_deployment_follows_its_tasks_without_a_reload(page: Page, site: Site, tasks: list[str]) -> None:
