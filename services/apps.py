@@ -21,6 +21,7 @@ class ServicesConfig(AppConfig):
             queries,
             tagging,
             task_operations,
+            updating,
         )
         from services.control import loss, standing
         from services.daemons import operations as daemons

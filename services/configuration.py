@@ -25,6 +25,7 @@ _DEPLOYMENT_KEYS = {
 }
 _BREAKER_KEYS = set(DEFAULT_BREAKER)
 _STRATEGIES = ("spread", "binpack", "random")
+MOST_TASKS = 5000  # of one service, as ECS
 
 
 def _object(value: Any, where: str) -> Mapping[str, Any]:
@@ -37,6 +38,19 @@ def _object(value: Any, where: str) -> Mapping[str, Any]:
 def flag(value: Any, where: str) -> bool:
     if not isinstance(value, bool):
         raise invalid(where, "true or false")
+    return value
+
+
+def desired_count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_TASKS:
+        raise invalid("desiredCount", f"a whole number from 0 to {MOST_TASKS}")
+    return value
+
+
+def health_grace(value: object) -> int:
+    """Seconds."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 2_147_483_647:
+        raise invalid("healthCheckGracePeriodSeconds", "a whole number of seconds, 0 or more")
     return value
 
 

@@ -15,7 +15,13 @@ from base.errors import ClientError
 from base.prepared import Given, Prepared, PreparedUpdate, insert
 from base.tags import checked, from_list
 from services.condition_keys import of_document
-from services.lookup import definition_arn, find_definition, split_definition
+from services.lookup import (
+    definition_arn,
+    find_definition,
+    find_revision,
+    find_service,
+    split_definition,
+)
 from services.models import Family, TaskDefinition
 from services.roles import checked_roles, pass_role_needs
 from services.taskdef.errors import InvalidDocument
@@ -48,6 +54,18 @@ def special_needs(document: Mapping[str, Any], resource: str) -> Iterator[Need]:
     for word in requirements(document):
         kind = word.partition(":")[0]
         yield Need(_PERMISSIONS[kind], resource, {"slipway:requirement": word})
+
+
+def needs_of_definition(caller: Caller, params: Params) -> Iterator[Need]:
+    """Whoever may not register host mounts may not deploy somebody else's revision that has them either."""
+    definition: TaskDefinition | None = None
+    if params.get("task_definition"):
+        definition = find_definition(params["task_definition"])
+    elif params.get("from_revision"):
+        service = find_service(params["service"], params["cluster"])
+        definition = find_revision(service, params["from_revision"]).task_definition
+    if definition is not None:
+        yield from special_needs(definition.document, definition.arn)
 
 
 def _needs_of_document(caller: Caller, params: Params) -> Iterator[Need]:

@@ -13,7 +13,7 @@ from access.queries import get_user
 from access.registry import Caller, Operation, get
 from base.errors import ClientError
 from clusters.queries import DEFAULT_CLUSTER
-from services import operations
+from services import deployment_operations, revisions
 from services.changes import revision_changes
 from services.lookup import find_revision
 from services.models import Deployment, ServiceRevision
@@ -82,10 +82,10 @@ def preview_rollback(
     """What a rollback would change: where it goes and every difference against what is to run now. Without `to` it
     goes to the last completed revision."""
     row = describe_service(caller, service=service, cluster=cluster)
-    target = operations.rollback_target(row) if to is None else find_revision(row, to)
+    target = revisions.rollback_target(row) if to is None else find_revision(row, to)
     if target is None:
         raise ClientError(f"{row.name} has no other completed revision to roll back to.")
-    current = operations.current_revision(row)
+    current = revisions.current_revision(row)
     stops = (
         row.deployment.arn
         if row.deployment is not None
@@ -104,7 +104,7 @@ def roll_back(
     UpdateService from the frozen revision."""
     # Who may not see the service cannot tell by this that it is not there.
     row = describe_service(caller, service=service, cluster=cluster)
-    return operations.roll_back(caller, service=row.arn, cluster=cluster, to=to)
+    return deployment_operations.roll_back(caller, service=row.arn, cluster=cluster, to=to)
 
 
 def who_am_i(caller: Caller) -> User:

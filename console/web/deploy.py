@@ -26,7 +26,7 @@ from console.web.places import to_service
 from console.web.service_words import short_image
 from console.web.terminal_form import TerminalForm
 from console.web.terms import drawn
-from services import operations, queries, strategy
+from services import queries, revisions, strategy, updating
 from services.lookup import split_definition
 from services.models import Service, ServiceRevision, TaskDefinition
 from services.taskdef.diff import diff
@@ -96,7 +96,7 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             parameters = _parameters(found, form, form.cleaned_data)
-            operations.update_service(me, service=service, cluster=cluster, **parameters)
+            updating.update_service(me, service=service, cluster=cluster, **parameters)
         except AccessDenied:
             raise
         except OperationError as error:
@@ -123,7 +123,7 @@ def deploy(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
 
 def _current(service: Service) -> ServiceRevision:
     return ServiceRevision.objects.select_related("task_definition__family").get(
-        pk=operations.current_revision(service).pk
+        pk=revisions.current_revision(service).pk
     )
 
 

@@ -18,7 +18,7 @@ from console.web.parts import Crumb, May
 from console.web.places import to_service
 from console.web.service_words import name_of
 from console.web.words import duration
-from services import operations, progress, queries
+from services import deployment_operations, progress, queries, revisions
 from services.changes import configuration_facts, revision_changes
 from services.lookup import find_revision
 from services.models import Service, ServiceRevision
@@ -53,7 +53,9 @@ def preview(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
     view = Preview(request, found, target) if target is not None else None
     if request.method == "POST" and view is not None:
         if request.POST.get("seen") == view.current.pk:
-            deployment = operations.roll_back(me, service=service, cluster=cluster, to=view.target.pk)
+            deployment = deployment_operations.roll_back(
+                me, service=service, cluster=cluster, to=view.target.pk
+            )
             text = _("%(name)s goes back to revision %(revision)s: deployment %(number)d.")
             facts = {"name": service, "revision": view.name, "number": deployment.number}
             messages.success(request, text % facts)
@@ -66,7 +68,7 @@ def preview(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
 
 
 def _target(service: Service, asked: str) -> ServiceRevision | None:
-    found = find_revision(service, asked) if asked else operations.rollback_target(service)
+    found = find_revision(service, asked) if asked else revisions.rollback_target(service)
     return _whole(found) if found is not None else None
 
 
@@ -86,7 +88,7 @@ class Preview:
 
     @cached_property
     def current(self) -> ServiceRevision:
-        return _whole(operations.current_revision(self.service))
+        return _whole(revisions.current_revision(self.service))
 
     @property
     def name(self) -> str:

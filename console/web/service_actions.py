@@ -14,12 +14,12 @@ from base.errors import AccessDenied, OperationError
 from console.web.forms import mark
 from console.web.page import caller, may, page
 from console.web.places import place, to_service
-from services import operations, queries
+from services import configuration, deployment_operations, operations, queries, updating
 
 
 class ScaleForm(forms.Form):
     desired_count = forms.IntegerField(
-        label=gettext_lazy("Desired tasks"), min_value=0, max_value=operations.MOST_TASKS
+        label=gettext_lazy("Desired tasks"), min_value=0, max_value=configuration.MOST_TASKS
     )
 
 
@@ -31,7 +31,7 @@ def scale(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             count = form.cleaned_data["desired_count"]
-            operations.update_service(caller(request), service=service, cluster=cluster, desired_count=count)
+            updating.update_service(caller(request), service=service, cluster=cluster, desired_count=count)
         except AccessDenied:
             raise
         except OperationError as error:
@@ -52,7 +52,7 @@ def scale(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
 @require_POST
 def stop_deployment(request: HttpRequest, cluster: str, service: str) -> HttpResponse:
     """ABORT the deployment that the dialog named: a newer one that began meanwhile is left alone."""
-    operations.stop_service_deployment(
+    deployment_operations.stop_service_deployment(
         caller(request), service_deployment=request.POST.get("deployment", ""), stop_type="ABORT"
     )
     messages.success(request, _("The deployment stops. What runs keeps running."))

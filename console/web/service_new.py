@@ -28,7 +28,7 @@ from console.web.placement_form import ServicePlacementForm
 from console.web.places import place
 from console.web.service_words import short_image
 from console.web.terminal_form import TerminalForm
-from services import operations, queries
+from services import configuration, operations, queries
 
 _MOST_OFFERED = 200
 
@@ -58,7 +58,7 @@ class CreateForm(
     desired_count = forms.IntegerField(
         label=gettext_lazy("Desired tasks"),
         min_value=0,
-        max_value=operations.MOST_TASKS,
+        max_value=configuration.MOST_TASKS,
         initial=1,
         required=False,
         help_text=gettext_lazy("Of a daemon the instances say how many."),

@@ -32,7 +32,7 @@ from base.models import Lease
 from clusters import network_operations
 from clusters import operations as clusters
 from clusters.models import Cluster, ContainerInstance, HostPort
-from services import definitions, operations, task_operations
+from services import definitions, deployment_operations, operations, task_operations, updating
 from services.control.snapshot import demand
 from services.models import Deployment, Service, Task
 from telemetry.models import LogEvent, LogStream
@@ -72,7 +72,7 @@ def create_service(**given: Any) -> str:
 
 @call
 def update_service(**given: Any) -> str:
-    return operations.update_service(CALLER, **given).name
+    return updating.update_service(CALLER, **given).name
 
 
 @call
@@ -82,12 +82,12 @@ def delete_service(**given: Any) -> None:
 
 @call
 def roll_back(**given: Any) -> str:
-    return operations.roll_back(CALLER, **given).id
+    return deployment_operations.roll_back(CALLER, **given).id
 
 
 @call
 def stop_deployment(**given: Any) -> None:
-    operations.stop_service_deployment(CALLER, **given)
+    deployment_operations.stop_service_deployment(CALLER, **given)
 
 
 @call

@@ -20,9 +20,9 @@ from clusters.operations import create_cluster
 from clusters.queries import describe_cluster, list_clusters
 from services.definitions import register_task_definition
 from services.models import Service, TaskDefinition
-from services.operations import update_service
 from services.queries import describe_service, list_services, list_tasks
 from services.tagging import tag_resource, untag_resource
+from services.updating import update_service
 from tests import factories
 
 CallerOf = Callable[..., Caller]

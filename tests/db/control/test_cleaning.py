@@ -23,8 +23,9 @@ from clusters.models import ContainerInstance, InstanceCleaning, InstanceImage
 from clusters.upkeep import clean_container_instance, update_container_instance_settings
 from services.control import cleaning
 from services.definitions import deregister_task_definition
+from services.deployment_operations import roll_back
 from services.models import Service, Task
-from services.operations import delete_service, roll_back
+from services.operations import delete_service
 from services.task_operations import stop_task
 
 from .world import CALLER, World

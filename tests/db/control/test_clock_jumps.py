@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clusters.engine.fake_world import Behaviour
-from services.operations import rollback_target
+from services.revisions import rollback_target
 
 from .world import World
 

@@ -10,8 +10,9 @@ from base.errors import InvalidParameter
 from clusters.engine.fake_world import Behaviour
 from clusters.operations import deregister_container_instance, update_container_instance_state
 from services.models import Service
-from services.operations import create_service, delete_service, update_service
+from services.operations import create_service, delete_service
 from services.task_operations import stop_task
+from services.updating import update_service
 
 from .world import CALLER, World, accounts
 

@@ -8,9 +8,8 @@ import pytest
 
 from access.models import AuditRecord
 from base.errors import OperationError
-from services.deployment_operations import continue_service_deployment
+from services.deployment_operations import continue_service_deployment, roll_back, stop_service_deployment
 from services.models import Deployment, ServiceEvent
-from services.operations import roll_back, stop_service_deployment
 from tests.db.control.world import CALLER, World
 
 CHECK = {"command": ["CMD-SHELL", "true"], "interval": 5, "retries": 2}

@@ -64,7 +64,7 @@ def test_another_instance_pulls_the_same_digest_though_the_tag_moved(web: World)
 
 
 def test_a_rollback_runs_the_very_image_that_ran(web: World) -> None:
-    from services.operations import roll_back
+    from services.deployment_operations import roll_back
 
     from .world import CALLER
 

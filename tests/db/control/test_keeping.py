@@ -192,7 +192,7 @@ def test_the_newest_deployments_stay_and_so_does_what_a_rollback_needs(web: Worl
     assert not ServiceRevision.objects.filter(pk=first.pk).exists()
     service = web.service()
     assert service.completed_revision is not None
-    from services.operations import roll_back
+    from services.deployment_operations import roll_back
 
     roll_back(CALLER, service="web")
     web.until_steady()

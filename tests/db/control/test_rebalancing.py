@@ -9,8 +9,8 @@ import pytest
 from base.errors import InvalidParameter
 from clusters.attributes import put_attributes
 from clusters.operations import update_container_instance_state
+from services.deployment_operations import roll_back
 from services.models import Service, ServiceRevision, Task
-from services.operations import roll_back
 from services.protection import update_task_protection
 
 from .world import CALLER, World

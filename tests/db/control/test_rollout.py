@@ -8,8 +8,8 @@ import pytest
 from base.errors import OperationError
 from clusters.engine.fake_world import Behaviour
 from services.definitions import deregister_task_definition
+from services.deployment_operations import roll_back, stop_service_deployment
 from services.models import ServiceRevision
-from services.operations import roll_back, stop_service_deployment
 
 from .world import CALLER, World, accounts
 

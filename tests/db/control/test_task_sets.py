@@ -12,8 +12,9 @@ from base.errors import InvalidParameter, OperationError, TaskSetNotFound, Unsup
 from clusters.engine.fake_world import Behaviour
 from clusters.operations import update_container_instance_state
 from services.control import needed, retention
+from services.deployment_operations import stop_service_deployment
 from services.models import Deployment, Service, ServiceRevision, Task, TaskSet
-from services.operations import create_service, delete_service, stop_service_deployment, update_service
+from services.operations import create_service, delete_service
 from services.protection import update_task_protection
 from services.queries import list_tasks
 from services.task_operations import stop_task
@@ -24,6 +25,7 @@ from services.task_sets.operations import (
     update_task_set,
 )
 from services.task_sets.queries import describe_task_set, list_task_sets
+from services.updating import update_service
 
 from .world import CALLER, World, accounts
 

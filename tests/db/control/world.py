@@ -26,7 +26,7 @@ from clusters.engine.fake_host import FakeHost
 from clusters.engine.fake_world import Behaviour, FakeClock
 from clusters.engines import engine_of, forget
 from clusters.models import ContainerInstance
-from services import definitions, operations, task_operations
+from services import definitions, operations, task_operations, updating
 from services import jobs as service_jobs
 from services.control import standing, sweep
 from services.models import Deployment, Service, Task
@@ -137,7 +137,7 @@ class World:
         )
 
     def update(self, name: str = "web", **given: Any) -> Service:
-        return operations.update_service(CALLER, service=name, **given)
+        return updating.update_service(CALLER, service=name, **given)
 
     def run_task(self, definition: str = "web", **given: Any) -> task_operations.RunResult:
         return task_operations.run_task(CALLER, task_definition=definition, **given)

@@ -26,7 +26,7 @@ from services.execute.operations import (
 )
 from services.execute.transcripts import Transcript
 from services.models import Task, TaskContainer
-from services.operations import update_service
+from services.updating import update_service
 from tests import factories
 
 pytestmark = pytest.mark.django_db

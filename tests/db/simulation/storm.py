@@ -18,7 +18,7 @@ from clusters.engine.fake_world import Behaviour
 from clusters.engine.port import ContainerSpec
 from clusters.engines import forget
 from clusters.operations import update_container_instance_state
-from services import operations, task_operations
+from services import deployment_operations, operations, revisions, task_operations, updating
 from services.models import Service, Task
 from tests.db.control.world import CALLER
 from tests.db.simulation.asking import NOBODY, ask
@@ -184,7 +184,7 @@ class Storm:
         row, done = self.world.service(name), self.completions[name]
         under_way = row.deployment is not None and row.deployment.target_id != row.completed_revision_id
         expected = done[-1:] if under_way else done[-2:-1]
-        made = self.ask(lambda: operations.roll_back(CALLER, service=name))
+        made = self.ask(lambda: deployment_operations.roll_back(CALLER, service=name))
         if made is not None:
             gone_to = made.rollback_id if made.status == "ROLLBACK_REQUESTED" else made.target_id
             assert [gone_to] == expected, f"rule 5: {name} rolls back to {gone_to}, not {expected}"
@@ -194,15 +194,17 @@ class Storm:
         if row.deployment is not None:
             key = row.deployment.arn
             self.ask(
-                lambda: operations.stop_service_deployment(CALLER, service_deployment=key, stop_type=stop)
+                lambda: deployment_operations.stop_service_deployment(
+                    CALLER, service_deployment=key, stop_type=stop
+                )
             )
 
     def _nobody(self, name: str) -> None:
         what = self.random.randrange(3)
         calls: list[Callable[[], Any]] = [
-            lambda: operations.update_service(NOBODY, service=name, desired_count=9),
+            lambda: updating.update_service(NOBODY, service=name, desired_count=9),
             lambda: operations.delete_service(NOBODY, service=name, force=True),
-            lambda: operations.roll_back(NOBODY, service=name),
+            lambda: deployment_operations.roll_back(NOBODY, service=name),
         ]
         self.ask(calls[what])
 
@@ -328,7 +330,7 @@ class Storm:
                 self.wishes[name].deployments += 1
 
     def _image(self, row: Service) -> str:
-        return str(operations.current_revision(row).task_definition.containers[0]["image"])
+        return str(revisions.current_revision(row).task_definition.containers[0]["image"])
 
     def settled(self) -> bool:
         """One whose image crashes is steady now and then, not for long."""
