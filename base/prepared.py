@@ -26,11 +26,12 @@ Row = TypeVar("Row")
 
 class Given(Expression):
     """Stands in a prepared queryset for the value that each run gives by this name. `field`: what it is written as;
-    needed for times and documents, not for texts and numbers. Never None: `= NULL` is true of no row."""
+    needed for times, documents and sums, not for texts and numbers. Never None: `= NULL` is true of no row. Except
+    where `or_null`, for what an UPDATE sets."""
 
-    def __init__(self, name: str, field: Field[Any, Any] | None = None) -> None:
+    def __init__(self, name: str, field: Field[Any, Any] | None = None, *, or_null: bool = False) -> None:
         super().__init__(output_field=field)
-        self.name, self.written_as = name, field
+        self.name, self.written_as, self.or_null = name, field, or_null
 
     def as_sql(self, compiler: Any, connection: Any) -> Any:  # statement and parameters
         return "%s", [self]
@@ -38,6 +39,8 @@ class Given(Expression):
     def written(self, values: Mapping[str, Any], connection: Any) -> Any:
         value = values[self.name]
         if value is None:
+            if self.or_null:
+                return None
             raise TypeError(f"{self.name} is None, which no prepared query takes")
         return value if self.written_as is None else self.written_as.get_db_prep_value(value, connection)
 
@@ -57,6 +60,14 @@ class Prepared(Generic[Row]):
         """The first of what the queryset, best of one row, answers."""
         found = self.all(**values)
         return found[0] if found else None
+
+    def one(self, **values: Any) -> Row:
+        """As `get` of a queryset by its primary key; raises the model's DoesNotExist."""
+        found = self.all(**values)
+        if not found:
+            model: Any = self._compiled().queryset.model
+            raise model.DoesNotExist(f"{model.__name__} matching query does not exist: {values}")
+        return found[0]
 
     def _compiled(self) -> _Compiled:
         found: _Compiled | None = getattr(self._mine, "compiled", None)
@@ -162,6 +173,16 @@ def asked(
     if how not in statements:
         statements[how] = Prepared(lambda: shape(queryset))
     return statements[how].all()
+
+
+def prefetched(row: models.Model, name: str, rows: Sequence[models.Model]) -> None:
+    """Leave the rows of a reverse foreign key as prefetch_related does."""
+    manager = getattr(row, name)
+    found = manager.all()
+    found._result_cache = list(rows)
+    for one in rows:
+        setattr(one, manager.field.name, row)
+    row._prefetched_objects_cache = {**getattr(row, "_prefetched_objects_cache", {}), name: found}  # type: ignore[attr-defined]
 
 
 class PreparedUpdate:

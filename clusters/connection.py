@@ -12,10 +12,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import DateTimeField, F, Q
 from django.db.models.functions import Greatest
 
 from base import clock, live, outbox
+from base.prepared import Given, Prepared
 from clusters.capabilities import capabilities
 from clusters.engine.port import EngineInfo
 from clusters.models import ContainerInstance, instance_topics
@@ -123,11 +124,8 @@ def declare_lost() -> int:
     if not patience:
         return 0
     now = clock.now()
-    away = ContainerInstance.objects.filter(
-        connected=False, lost_at=None, disconnected_at__lte=now - timedelta(seconds=patience)
-    ).select_related("cluster")
     declared = 0
-    for instance in away:
+    for instance in _AWAY.all(since=now - timedelta(seconds=patience)):
         with transaction.atomic():
             # Guarded by what was read: it may have come back, or been away again, meanwhile.
             row = ContainerInstance.objects.filter(
@@ -138,6 +136,13 @@ def declare_lost() -> int:
                 live.publish(*instance_topics(instance))
                 declared += 1
     return declared
+
+
+_AWAY = Prepared(
+    lambda: ContainerInstance.objects.filter(
+        connected=False, lost_at=None, disconnected_at__lte=Given("since", DateTimeField())
+    ).select_related("cluster")
+)
 
 
 def record_found(instance: ContainerInstance) -> None:

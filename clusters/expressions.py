@@ -239,6 +239,10 @@ class Query:
         return frozenset(one.subject for one in self.expression.comparisons())
 
     @property
+    def asks_version(self) -> bool:
+        return "agentVersion" in self.subjects
+
+    @property
     def asks_groups(self) -> bool:
         """Whether the facts must hold the groups of the instance's tasks."""
         return GROUP in self.subjects

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, IntegerField, QuerySet
 
+from base.prepared import Given, PreparedUpdate
 from clusters.models import ContainerInstance, HeldGpu, HostPort
 
 
@@ -24,18 +25,7 @@ def reserve(
     then nothing was taken."""
     try:
         with transaction.atomic():
-            taken = ContainerInstance.objects.filter(
-                pk=instance_id,
-                status="ACTIVE",
-                lost_at=None,
-                cpu__gte=F("cpu_reserved") + cpu,
-                memory__gte=F("memory_reserved") + memory,
-            ).update(
-                cpu_reserved=F("cpu_reserved") + cpu,
-                memory_reserved=F("memory_reserved") + memory,
-                pending_tasks=F("pending_tasks") + 1,
-            )
-            if not taken:
+            if not _TAKE.run(pk=instance_id, cpu=cpu, memory=memory):
                 raise NoRoom(f"instance {instance_id} has no room left")
             HostPort.objects.bulk_create(
                 HostPort(instance_id=instance_id, port=port, protocol=protocol, holder=holder)
@@ -59,15 +49,37 @@ def _take_gpus(instance_id: str, count: int, holder: str) -> tuple[str, ...]:
 
 def release(instance_id: str, *, cpu: int, memory: int, holder: str) -> None:
     """Give back what the task held. The caller guarantees once per task (it moves the task's status with it)."""
-    ContainerInstance.objects.filter(pk=instance_id).update(
-        cpu_reserved=F("cpu_reserved") - cpu, memory_reserved=F("memory_reserved") - memory
-    )
+    _GIVE_BACK.run(pk=instance_id, cpu=cpu, memory=memory)
     HostPort.objects.filter(holder=holder).delete()
     HeldGpu.objects.filter(holder=holder).delete()
 
 
 def count(instance_id: str, *, pending: int = 0, running: int = 0) -> None:
     """Move the instance's counters by these differences."""
-    ContainerInstance.objects.filter(pk=instance_id).update(
-        pending_tasks=F("pending_tasks") + pending, running_tasks=F("running_tasks") + running
-    )
+    _COUNT.run(pk=instance_id, pending=pending, running=running)
+
+
+def _row() -> QuerySet[ContainerInstance]:
+    return ContainerInstance.objects.filter(pk=Given("pk"))
+
+
+_CPU, _MEMORY = Given("cpu", IntegerField()), Given("memory", IntegerField())
+_TAKE = PreparedUpdate(
+    lambda: _row().filter(
+        status="ACTIVE",
+        lost_at=None,
+        cpu__gte=F("cpu_reserved") + _CPU,
+        memory__gte=F("memory_reserved") + _MEMORY,
+    ),
+    cpu_reserved=F("cpu_reserved") + _CPU,
+    memory_reserved=F("memory_reserved") + _MEMORY,
+    pending_tasks=F("pending_tasks") + 1,
+)
+_GIVE_BACK = PreparedUpdate(
+    _row, cpu_reserved=F("cpu_reserved") - _CPU, memory_reserved=F("memory_reserved") - _MEMORY
+)
+_COUNT = PreparedUpdate(
+    _row,
+    pending_tasks=F("pending_tasks") + Given("pending", IntegerField()),
+    running_tasks=F("running_tasks") + Given("running", IntegerField()),
+)

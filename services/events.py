@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from datetime import timedelta
+from functools import lru_cache
 
 from base import clock
+from base.prepared import Given, Prepared
 from services.models import Service, ServiceEvent
 
 KEPT = 100
@@ -27,13 +28,25 @@ def announce(service: Service, *messages: str) -> None:
         )
         for i, message in enumerate(messages)
     )
-    surplus = ServiceEvent.objects.filter(service=service).values_list("pk", flat=True)[KEPT:]
-    ServiceEvent.objects.filter(pk__in=list(surplus)).delete()
+    surplus = _SURPLUS.all(service=service.pk)
+    if surplus:
+        ServiceEvent.objects.filter(pk__in=surplus).delete()
+
+
+_SURPLUS: Prepared[int] = Prepared(
+    lambda: ServiceEvent.objects.filter(service=Given("service")).values_list("pk", flat=True)[KEPT:]
+)
 
 
 def newest(service: Service, count: int = 20) -> tuple[str, ...]:
     """The newest messages, oldest first."""
-    rows: Iterable[str] = ServiceEvent.objects.filter(service=service).values_list("message", flat=True)[
-        :count
-    ]
-    return tuple(reversed(list(rows)))
+    return tuple(reversed(_newest(count).all(service=service.pk)))
+
+
+@lru_cache(maxsize=8)
+def _newest(count: int) -> Prepared[str]:
+    return Prepared(
+        lambda: ServiceEvent.objects.filter(service=Given("service")).values_list("message", flat=True)[
+            :count
+        ]
+    )

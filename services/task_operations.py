@@ -12,9 +12,9 @@ from base.errors import ClientError, InvalidParameter, invalid
 from clusters.models import Cluster, ContainerInstance
 from clusters.queries import DEFAULT_CLUSTER, cluster_name, find_cluster
 from services import condition_keys, configuration
+from services.control.fleet import instances
 from services.control.snapshot import (
     demand,
-    instances,
     memberships,
     network_driver,
     provider_groups,

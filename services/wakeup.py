@@ -50,8 +50,13 @@ def wake_others(daemon: Service) -> None:
 def wake_task(task_id: str) -> None:
     """Have the task looked at by its driver."""
     now = clock.now()
-    if Task.objects.filter(_not_due(now), pk=task_id).exclude(status="STOPPED").update(wake_at=now):
+    if _WAKE_TASK.run(pk=task_id, now=now):
         jobs_by_name.send_on_commit(DRIVE, task_id)
+
+
+_WAKE_TASK = PreparedUpdate(
+    lambda: Task.objects.filter(_not_due(_NOW), pk=Given("pk")).exclude(status="STOPPED"), wake_at=_NOW
+)
 
 
 def wake_tasks(task_ids: Iterable[str]) -> None:

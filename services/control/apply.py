@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F, Max
 
 from base import clock, here, ids, live
+from base.prepared import Given, Prepared
 from clusters import reservation
 from clusters.models import Cluster
 from services import events, hooks, task_tags
@@ -39,11 +40,7 @@ def apply(service: Service, plan: model.Plan, owner: str, task_set: TaskSet | No
     it is, where not the whole service's."""
     retry: datetime | None = None
     with transaction.atomic():
-        current = (
-            Service.every.select_for_update(of=("self",))
-            .select_related("deployment", "cluster")
-            .get(pk=service.pk)
-        )
+        current = _LOCKED.one(pk=service.pk)
         if current.lease_owner != owner or fingerprint(current) != fingerprint(service):
             raise Outdated
         if task_set is not None and _changed(task_set):
@@ -68,6 +65,16 @@ def apply(service: Service, plan: model.Plan, owner: str, task_set: TaskSet | No
         if current.daemon and plan.actions:
             wake_others(current)
     return min(retry, plan.wake_at) if retry and plan.wake_at else retry or plan.wake_at
+
+
+_LOCKED = Prepared(
+    lambda: (
+        Service.every.select_for_update(of=("self",))
+        .select_related("deployment", "cluster")
+        .filter(pk=Given("pk"))
+        .order_by()
+    )
+)
 
 
 def _changed(task_set: TaskSet) -> bool:

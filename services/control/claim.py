@@ -15,12 +15,15 @@ import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection, models
-from django.db.models import Q
+from django.db.models import DateTimeField, Q, QuerySet
 
 from base import clock
+from base.prepared import Given, PreparedUpdate
 
 log = logging.getLogger(__name__)
 
@@ -46,30 +49,26 @@ def claim(model: type[models.Model], key: object, seconds: float = LEASE) -> str
     """The owner's token, or None where another holds the lease."""
     now = clock.now()
     owner = f"{worker()}-{uuid.uuid4().hex}"
-    taken = model._base_manager.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk=key).update(
-        lease_owner=owner, lease_until=now + timedelta(seconds=seconds), wake_at=None
-    )
-    return owner if taken else None
+    until = now + timedelta(seconds=seconds)
+    return owner if _statements(model).claim.run(pk=key, now=now, owner=owner, until=until) else None
 
 
 def renew(model: type[models.Model], key: object, owner: str, seconds: float = LEASE) -> bool:
     """Keep the lease; False where it was lost: then nothing more may be done under it."""
     until = clock.now() + timedelta(seconds=seconds)
-    return bool(model._base_manager.filter(pk=key, lease_owner=owner).update(lease_until=until))
+    return bool(_statements(model).renew.run(pk=key, owner=owner, until=until))
 
 
 def release(model: type[models.Model], key: object, owner: str, wake_at: datetime | None = None) -> bool:
     """Give the claim back, to be woken at `wake_at` at the latest. False: it was woken meanwhile and the claim is
     kept for another round (or it was lost: `again` tells)."""
-    rows = model._base_manager.filter(pk=key, lease_owner=owner)
-    return bool(rows.filter(wake_at=None).update(lease_owner="", lease_until=None, wake_at=wake_at))
+    return bool(_statements(model).release.run(pk=key, owner=owner, wake_at=wake_at))
 
 
 def again(model: type[models.Model], key: object, owner: str, seconds: float = LEASE) -> bool:
     """Take the wake-up that kept us from releasing. False where the lease was lost."""
     until = clock.now() + timedelta(seconds=seconds)
-    rows = model._base_manager.filter(pk=key, lease_owner=owner)
-    return bool(rows.update(wake_at=None, lease_until=until))
+    return bool(_statements(model).again.run(pk=key, owner=owner, until=until))
 
 
 def drop(model: type[models.Model], key: object, owner: str) -> None:
@@ -77,6 +76,35 @@ def drop(model: type[models.Model], key: object, owner: str) -> None:
     model._base_manager.filter(pk=key, lease_owner=owner).update(
         lease_owner="", lease_until=None, wake_at=clock.now() + timedelta(seconds=2)
     )
+
+
+class _Statements:
+    """Of one table; they are asked several times for every task that starts."""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        until = Given("until", DateTimeField())
+
+        def rows() -> QuerySet[Any]:
+            return model._base_manager.filter(pk=Given("pk"))
+
+        def held() -> QuerySet[Any]:
+            return rows().filter(lease_owner=Given("owner"))
+
+        free = Q(lease_until=None) | Q(lease_until__lt=Given("now", DateTimeField()))
+        self.claim = PreparedUpdate(
+            lambda: rows().filter(free), lease_owner=Given("owner"), lease_until=until, wake_at=None
+        )
+        self.renew = PreparedUpdate(held, lease_until=until)
+        self.release = PreparedUpdate(
+            lambda: held().filter(wake_at=None),
+            lease_owner="",
+            lease_until=None,
+            wake_at=Given("wake_at", DateTimeField(), or_null=True),
+        )
+        self.again = PreparedUpdate(held, wake_at=None, lease_until=until)
+
+
+_statements = lru_cache(_Statements)
 
 
 @contextmanager

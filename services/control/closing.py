@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from base.prepared import Given, Prepared
 from clusters.models import CapacityProvider
 from services.control.observe import checks_health
 from services.models import Service, ServiceRevision, Task
@@ -44,7 +45,7 @@ def closed_instances(cluster_id: int, fleet: Iterable[model.Instance]) -> dict[s
     """By the instance's id."""
     critical = [
         (row, revision)
-        for row in _daemons(cluster_id)
+        for row in _DAEMONS.all(cluster=cluster_id)
         if (revision := _standing(row)) is not None and revision.configuration["critical"]
     ]
     if not critical:
@@ -65,10 +66,11 @@ def closed_instances(cluster_id: int, fleet: Iterable[model.Instance]) -> dict[s
     return found
 
 
-def _daemons(cluster_id: int) -> Iterable[Service]:
-    return Service.every.filter(cluster=cluster_id, daemon=True, status=Service.Status.ACTIVE).select_related(
-        "deployment__target", "deployment__rollback", "completed_revision"
-    )
+_DAEMONS = Prepared(
+    lambda: Service.every.filter(
+        cluster=Given("cluster"), daemon=True, status=Service.Status.ACTIVE
+    ).select_related("deployment__target", "deployment__rollback", "completed_revision")
+)
 
 
 def _standing(row: Service) -> ServiceRevision | None:

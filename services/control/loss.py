@@ -17,6 +17,7 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from base.prepared import Prepared
 from clusters.models import ContainerInstance
 from services import events
 from services.control.transitions import ask_to_stop, take_down
@@ -28,8 +29,10 @@ _DEREGISTERED = "Container instance was deregistered by user."
 
 def settle() -> int:
     """All lost instances; answers how many tasks were given up."""
-    lost = ContainerInstance.objects.filter(connected=False).exclude(lost_at=None)
-    return sum(settle_instance(instance) for instance in lost)
+    return sum(settle_instance(instance) for instance in _LOST.all())
+
+
+_LOST = Prepared(lambda: ContainerInstance.objects.filter(connected=False).exclude(lost_at=None))
 
 
 def instance_lost(fact: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 
 from base import clock
+from base.prepared import Given, Prepared, prefetched
 from clusters.engine.port import ContainerState, Engine
 from services.control import specs
 from services.models import Task, TaskContainer
@@ -43,13 +44,21 @@ def health_of(state: ContainerState) -> Health:
 
 
 def load(task_id: str) -> Task:
-    return (
+    task = _TASK.one(pk=task_id)
+    prefetched(task, "containers", _CONTAINERS.all(task=task_id))
+    return task
+
+
+_TASK = Prepared(
+    lambda: (
         Task.objects.select_related(
             "cluster", "instance__cluster", "service__cluster", "revision", "task_definition__family"
         )
-        .prefetch_related("containers")
-        .get(pk=task_id)
+        .filter(pk=Given("pk"))
+        .order_by()
     )
+)
+_CONTAINERS = Prepared(lambda: TaskContainer.objects.filter(task=Given("task")))
 
 
 def is_fresh(task: Task) -> bool:

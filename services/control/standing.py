@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, QuerySet
 
 from base import jobs_by_name
-from base.prepared import Given, Prepared
+from base.prepared import Given, Prepared, PreparedUpdate
 from clusters.connection import record_found
 from clusters.engine.errors import EngineError
 from clusters.engine.helper import remove_helper
@@ -108,20 +108,33 @@ def take_event(event: EngineEvent) -> bool:
     arn = event.labels.get(LABEL_TASK_ARN)
     if not arn:
         return False
-    rows = TaskContainer.objects.filter(task__arn=arn, runtime_id=event.container_id)
     if event.action == "kill":
         # Slipway signals only what it has decided to stop: a signal to a task that is to run is somebody else's.
-        rows.filter(task__desired_status="RUNNING").update(killed_at=event.time)
+        _KILLED.run(arn=arn, runtime_id=event.container_id, at=event.time)
         return False
     if event.action not in _TELLING:
         return False
     if event.action == "die" and event.exit_code is not None:
         # Older than its last start: told again, of a run that is over.
-        rows.filter(status="RUNNING", started_at__lt=event.time).update(
-            status="STOPPED", exit_code=event.exit_code, finished_at=event.time
-        )
+        _DIED.run(arn=arn, runtime_id=event.container_id, at=event.time, exit_code=event.exit_code)
     wake_task(arn.rsplit("/", 1)[-1])
     return True
+
+
+def _container(**given: Any) -> QuerySet[TaskContainer]:
+    # A subquery by hand: an UPDATE with a join is two statements of Django's.
+    tasks = Task.objects.filter(arn=Given("arn"), **given).order_by().values("pk")
+    return TaskContainer.objects.filter(task__in=tasks, runtime_id=Given("runtime_id"))
+
+
+_AT = Given("at", DateTimeField())
+_KILLED = PreparedUpdate(lambda: _container(desired_status="RUNNING"), killed_at=_AT)
+_DIED = PreparedUpdate(
+    lambda: _container().filter(status="RUNNING", started_at__lt=_AT),
+    status="STOPPED",
+    exit_code=Given("exit_code"),
+    finished_at=_AT,
+)
 
 
 def collect_logs(task_id: str) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 from django.db import DatabaseError
-from django.db.models import Q
+from django.db.models import DateTimeField, Q, QuerySet
 
 from base import clock, jobs_by_name
 from base.models import OutboxFact
+from base.prepared import Given, Prepared
 from clusters.connection import declare_lost
 from clusters.models import InstanceCleaning, InstanceImage
 from services import wakeup
@@ -38,13 +40,8 @@ def sweep(patience: timedelta = _PATIENCE) -> int:
     declare_lost()
     loss.settle()
     now = clock.now()
-    # Both by an index, and so without an order: hardly any of thousands are due.
-    due = Q(wake_at__lte=now - patience) | Q(lease_until__lt=now)
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    live = Service.every.exclude(status=Service.Status.INACTIVE).order_by()
-    services = list(live.filter(due, free).values_list("pk", flat=True)[:_MOST])
-    running = Task.objects.exclude(status="STOPPED").order_by()
-    tasks = list(running.filter(due, free).values_list("pk", flat=True)[:_MOST])
+    services = _SERVICES.all(now=now, patient=now - patience)
+    tasks = _TASKS.all(now=now, patient=now - patience)
     for service in services:
         jobs_by_name.send(wakeup.RECONCILE, service)
     for task in tasks:
@@ -52,3 +49,15 @@ def sweep(patience: timedelta = _PATIENCE) -> int:
     if OutboxFact.objects.exists():
         jobs_by_name.send("base.deliver_facts")
     return len(services) + len(tasks)
+
+
+def _due(rows: QuerySet[Any]) -> QuerySet[Any, Any]:
+    """By an index, and so without an order: hardly any of thousands are due."""
+    now = Given("now", DateTimeField())
+    due = Q(wake_at__lte=Given("patient", DateTimeField())) | Q(lease_until__lt=now)
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    return rows.filter(due, free).order_by().values_list("pk", flat=True)[:_MOST]
+
+
+_SERVICES: Prepared[int] = Prepared(lambda: _due(Service.every.exclude(status=Service.Status.INACTIVE)))
+_TASKS: Prepared[str] = Prepared(lambda: _due(Task.objects.exclude(status="STOPPED")))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Field, IntegerField
 
 from base import clock, live
+from base.prepared import Given, Prepared, PreparedUpdate
 from clusters import reservation
 from clusters.models import Cluster, instance_topics
 from services.models import Service, Task
@@ -44,10 +46,7 @@ def advance(task: Task, to: Status, **fields: Any) -> bool:
         fields.setdefault("desired_status", "STOPPED")
     with transaction.atomic():
         lock_service(task)
-        moved = Task.objects.filter(pk=task.pk, status=before).update(
-            status=to, version=F("version") + 1, **fields
-        )
-        if not moved:
+        if not _moving(tuple(fields)).run(pk=task.pk, before=before, to=to, **fields):
             return False
         pending, running = _difference(before, to)
         if pending or running:
@@ -63,6 +62,14 @@ def advance(task: Task, to: Status, **fields: Any) -> bool:
     for name, value in fields.items():
         setattr(task, name, value)
     return True
+
+
+@lru_cache(maxsize=64)
+def _moving(fields: tuple[str, ...]) -> PreparedUpdate:
+    """From a status to another, with such fields; at most once."""
+    own = {name: Given(name, cast("Field[Any, Any]", Task._meta.get_field(name))) for name in fields}
+    rows = Task.objects.filter(pk=Given("pk"), status=Given("before"))
+    return PreparedUpdate(lambda: rows, status=Given("to"), version=F("version") + 1, **own)
 
 
 def take_down(task: Task, until: Status) -> bool:
@@ -85,19 +92,33 @@ def lock_service(task: Task) -> None:
     """Rows are always locked in one order, service, tasks, instance, cluster, so that no two transactions wait for
     each other. (SQLite has one writer at a time and nothing to order.)"""
     if task.service_id is not None and connection.features.has_select_for_update:
-        Service.every.select_for_update().filter(pk=task.service_id).values_list("pk").first()
+        _LOCKED.first(pk=task.service_id)
+
+
+_LOCKED: Prepared[int] = Prepared(
+    lambda: Service.every.select_for_update().filter(pk=Given("pk")).order_by().values_list("pk", flat=True)
+)
 
 
 def _count(task: Task, pending: int, running: int) -> None:
     if task.service_id is not None:
-        Service.every.filter(pk=task.service_id).update(
-            pending_count=F("pending_count") + pending, running_count=F("running_count") + running
-        )
+        _COUNT_SERVICE.run(pk=task.service_id, pending=pending, running=running)
     if task.instance_id is not None:
         reservation.count(task.instance_id, pending=pending, running=running)
-    Cluster.objects.filter(pk=task.cluster_id).update(
-        pending_tasks=F("pending_tasks") + pending, running_tasks=F("running_tasks") + running
-    )
+    _COUNT_CLUSTER.run(pk=task.cluster_id, pending=pending, running=running)
+
+
+_PENDING, _RUNNING = Given("pending", IntegerField()), Given("running", IntegerField())
+_COUNT_SERVICE = PreparedUpdate(
+    lambda: Service.every.filter(pk=Given("pk")),
+    pending_count=F("pending_count") + _PENDING,
+    running_count=F("running_count") + _RUNNING,
+)
+_COUNT_CLUSTER = PreparedUpdate(
+    lambda: Cluster.objects.filter(pk=Given("pk")),
+    pending_tasks=F("pending_tasks") + _PENDING,
+    running_tasks=F("running_tasks") + _RUNNING,
+)
 
 
 def ask_to_stop(task: Task, code: str, reason: str, **fields: Any) -> bool:

@@ -27,6 +27,10 @@ class Query(Protocol):
         """Whether tasks that come and go change the answer."""
 
     @property
+    def asks_version(self) -> bool:
+        """Whether it asks for the version of an instance's agent, here the engine's."""
+
+    @property
     def asks_groups(self) -> bool:
         """Whether the facts must hold the groups of the instance's tasks."""
 

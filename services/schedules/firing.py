@@ -10,12 +10,13 @@ import logging
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import DateTimeField, Q, QuerySet
 
 from access.identities.principals import role_caller
 from access.identities.trust import trusts_service
 from base import clock, ids, jobs_by_name, live
 from base.errors import OperationError
+from base.prepared import Given, Prepared
 from services.control.claim import claim, drop
 from services.roles import find_role
 from services.schedules.expression import parse
@@ -35,13 +36,23 @@ KEPT = 100  # runs of a rule
 def fire_due() -> int:
     """Fire every rule that is due, and send again the runs whose message was lost. Answers how many fired."""
     now = clock.now()
-    fired = sum(_fire(rule, now) for rule in Rule.objects.filter(enabled=True, next_at__lte=now)[:_MOST])
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    left = RuleRun.objects.filter(free, status=RuleRun.Status.PENDING)
-    due = Q(wake_at__lte=now - _PATIENCE) | Q(wake_at=None, lease_until__lt=now)
-    for pk in left.filter(due).values_list("pk", flat=True)[:_MOST]:
+    fired = sum(_fire(rule, now) for rule in _DUE.all(now=now))
+    for pk in _LEFT.all(now=now, patient=now - _PATIENCE):
         jobs_by_name.send(RUN, pk)
     return fired
+
+
+def _left() -> QuerySet[RuleRun, str]:
+    now = Given("now", DateTimeField())
+    free = Q(lease_until=None) | Q(lease_until__lt=now)
+    due = Q(wake_at__lte=Given("patient", DateTimeField())) | Q(wake_at=None, lease_until__lt=now)
+    return RuleRun.objects.filter(free, due, status=RuleRun.Status.PENDING).values_list("pk", flat=True)[
+        :_MOST
+    ]
+
+
+_DUE = Prepared(lambda: Rule.objects.filter(enabled=True, next_at__lte=Given("now", DateTimeField()))[:_MOST])
+_LEFT = Prepared(_left)
 
 
 def _fire(rule: Rule, now: datetime) -> bool:

@@ -7,13 +7,23 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models import Count, DateTimeField, F
 from django.test.utils import CaptureQueriesContext
 
-from access.models import AuditRecord, Group, Policy, User
+from access.models import AuditRecord, Group, Policy, PolicyVersion, User
 from base.clock import now
-from base.prepared import Given, Prepared, PreparedUpdate, asked, copy_of, insert, lasting, update
+from base.prepared import (
+    Given,
+    Prepared,
+    PreparedUpdate,
+    asked,
+    copy_of,
+    insert,
+    lasting,
+    prefetched,
+    update,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -177,3 +187,34 @@ def test_statements_are_counted_and_fail_as_djangos_do(django_assert_num_queries
     broken = Prepared(lambda: User.objects.extra(where=["no_such_column = 1"]))
     with pytest.raises(DatabaseError), transaction.atomic():
         broken.all()
+
+
+def test_one_is_the_row_or_does_not_exist() -> None:
+    ana = make("ana")
+    assert BY_NAME.one(name="ana") == ana
+    with pytest.raises(User.DoesNotExist, match="eve"):
+        BY_NAME.one(name="eve")
+
+
+def test_an_update_sets_null_where_it_may() -> None:
+    field = User._meta.get_field("last_login")
+    assert isinstance(field, models.Field)
+    seen = PreparedUpdate(
+        lambda: User.objects.filter(username=Given("name")), last_login=Given("at", field, or_null=True)
+    )
+    ana = make("ana")
+    for moment in (now(), None):
+        assert seen.run(name="ana", at=moment) == 1
+        ana.refresh_from_db()
+        assert ana.last_login == moment
+    with pytest.raises(TypeError, match="name is None"):
+        seen.run(name=None, at=None)
+
+
+def test_prefetched_rows_are_there_without_a_query(django_assert_num_queries: Any) -> None:
+    policy = Policy.objects.create(name="edge", document={})
+    versions = [PolicyVersion(policy_id=policy.pk, number=number, document={}) for number in (1, 2)]
+    prefetched(policy, "versions", versions)
+    with django_assert_num_queries(0):
+        assert list(policy.versions.all()) == versions
+        assert [one.policy for one in policy.versions.all()] == [policy, policy]

@@ -17,6 +17,7 @@ from typing import Any
 from access.registry import system_caller
 from base import outbox
 from base.installation import installation_id
+from base.prepared import Given, Prepared
 from clusters import jobs as cluster_jobs
 from clusters import operations as clusters
 from clusters.connection import record_connected, record_disconnected
@@ -145,15 +146,12 @@ class World:
     # ---- rows --------------------------------------------------------------------------------------
 
     def service(self, name: str = "web") -> Service:
-        rows = Service.every.select_related(
-            "deployment", "completed_revision__task_definition__family", "cluster"
-        )
-        return rows.filter(name=name).order_by("-id")[0]
+        """The last one of this name."""
+        return _SERVICE.all(name=name)[0]
 
     def deployment(self, name: str = "web") -> Deployment:
         """The newest."""
-        rows = Deployment.objects.select_related("target__task_definition__family", "rollback")
-        return rows.filter(service=self.service(name)).order_by("-number")[0]
+        return _DEPLOYMENT.all(service=self.service(name).pk)[0]
 
     def tasks(self, name: str = "web", status: str = "RUNNING") -> list[Task]:
         rows = Task.objects.filter(service__name=name, status=status).prefetch_related("containers")
@@ -277,6 +275,23 @@ class World:
 
     def count(self, job: str) -> int:
         return sum(1 for name, _ in self.job_log if name == job)
+
+
+# Asked after every job by whoever waits for something.
+_SERVICE = Prepared(
+    lambda: (
+        Service.every.select_related("deployment", "completed_revision__task_definition__family", "cluster")
+        .filter(name=Given("name"))
+        .order_by("-id")[:1]
+    )
+)
+_DEPLOYMENT = Prepared(
+    lambda: (
+        Deployment.objects.select_related("target__task_definition__family", "rollback")
+        .filter(service=Given("service"))
+        .order_by("-number")[:1]
+    )
+)
 
 
 def accounts() -> list[str]:

@@ -1,0 +1,140 @@
+"""A cluster's instances as the scheduler sees them, with what is reserved on each."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from django.db.models import Count, QuerySet, TextField, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
+
+from base.prepared import Given, Prepared
+from clusters.models import ContainerInstance, HeldGpu, HostPort, ec2_instance_id
+from services.control.closing import Closed, closed_instances, with_closed
+from services.models import Task
+from services.scheduler import model
+from services.usage import task_groups
+
+OVERLAY = "slipway.network"  # attribute of instances that are in their cluster's overlay
+# Of an instance, read for every plan: certificates and errors are of no interest to it. Documents come as their text.
+_INSTANCE_FIELDS = (
+    *("status", "connected", "lost_at", "registered_at"),
+    *("attributes_text", "capabilities_text", "overlay_text", "gpus_text"),
+    *("cpu", "memory", "cpu_reserved", "memory_reserved", "running_tasks", "pending_tasks"),
+)
+_TEXTS = {
+    "attributes_text": Cast("attributes", TextField()),
+    "capabilities_text": Cast("capabilities", TextField()),
+    "overlay_text": Cast("overlay", TextField()),
+    "gpus_text": Cast("gpus", TextField()),
+}
+_GPUS = 2 + _INSTANCE_FIELDS.index("gpus_text")  # in a row of pk, version and these
+
+
+def instances(
+    cluster_id: int,
+    queries: Iterable[model.Query] = (),
+    *,
+    closed: Mapping[str, Closed] | None = None,
+) -> tuple[model.Instance, ...]:
+    """The registered instances of a cluster with what is reserved on each. `queries`: those that will be asked of
+    them. A further query, one for all instances, is made only where one asks for task groups, and where an instance
+    has GPUs. `closed`: those closed to the tasks to be placed; None: as the critical daemons of the cluster say."""
+    queries = list(queries)
+    rows = (_WITH_VERSIONS if any(query.asks_version for query in queries) else _ROWS).all(cluster=cluster_id)
+    ports: dict[str, set[model.Port]] = defaultdict(set)
+    for instance_id, port, protocol in _PORTS.all(cluster=cluster_id):
+        ports[instance_id].add((port, protocol))
+    groups = task_groups(cluster_id) if any(query.asks_groups for query in queries) else {}
+    gpus = _held_gpus(cluster_id) if any(_list(row[_GPUS]) for row in rows) else {}
+    found = tuple(_instance(row, ports, gpus, groups) for row in rows)
+    return with_closed(found, closed_instances(cluster_id, found) if closed is None else closed)
+
+
+def _rows(version: Any) -> QuerySet[ContainerInstance, Any]:
+    """`version`: of the engine, for queries that ask for it."""
+    rows = ContainerInstance.objects.filter(cluster=Given("cluster")).exclude(status="INACTIVE")
+    return rows.annotate(version=version, **_TEXTS).values_list("pk", "version", *_INSTANCE_FIELDS)
+
+
+_ROWS: Prepared[Any] = Prepared(lambda: _rows(Value("")))
+_WITH_VERSIONS: Prepared[Any] = Prepared(lambda: _rows(KT("info__version")))
+_PORTS: Prepared[Any] = Prepared(
+    lambda: HostPort.objects.filter(instance__cluster=Given("cluster")).values_list(
+        "instance_id", "port", "protocol"
+    )
+)
+
+
+def _held_gpus(cluster_id: int) -> dict[str, set[str]]:
+    held: dict[str, set[str]] = defaultdict(set)
+    rows = HeldGpu.objects.filter(instance__cluster_id=cluster_id)
+    for instance_id, gpu in rows.values_list("instance_id", "gpu"):
+        held[instance_id].add(gpu)
+    return held
+
+
+# Hundreds of instances say the same word for word, and say it at every plan: it is read once.
+@lru_cache(maxsize=4096)
+def _attributes(attributes: str, able: str, overlay: str) -> Mapping[str, str]:
+    """Of the texts of an instance's documents, what queries and filters ask for."""
+    return {
+        **dict.fromkeys(json.loads(able), ""),
+        **json.loads(attributes),
+        **({OVERLAY: "overlay"} if json.loads(overlay).get("in") else {}),
+    }
+
+
+@lru_cache(maxsize=4096)
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+def _instance(
+    row: tuple[Any, ...],
+    ports: Mapping[str, set[model.Port]],
+    held: Mapping[str, set[str]],
+    groups: Mapping[str, Mapping[str, int]],
+) -> model.Instance:
+    """From a row of pk, version and _INSTANCE_FIELDS: hundreds are read for every plan, and objects are dear."""
+    pk, version, status, connected, lost_at, registered_at, attributes, able, overlay, *room = row
+    gpus, cpu, memory, cpu_reserved, memory_reserved, running, pending = _list(room[0]), *room[1:]
+    return model.Instance(
+        id=pk,
+        status="DRAINING" if status == ContainerInstance.Status.DRAINING else "ACTIVE",
+        # A lost one that answers again takes tasks when what it still runs was compared.
+        connected=connected and lost_at is None,
+        cpu=cpu,
+        memory=memory,
+        cpu_reserved=cpu_reserved,
+        memory_reserved=memory_reserved,
+        ports=frozenset(ports.get(pk, ())),
+        gpus=len(gpus),
+        gpus_reserved=len(held.get(pk, set()).intersection(gpus)),  # of those it still has
+        attributes=_attributes(attributes, able, overlay),
+        agent_version=version or "",
+        ec2_instance_id=ec2_instance_id(pk),
+        registered_at=registered_at,
+        running_tasks=running + pending,
+        groups=groups.get(pk, {}),
+    )
+
+
+def with_others(fleet: tuple[model.Instance, ...]) -> tuple[model.Instance, ...]:
+    """With the tasks that a daemon on a DRAINING instance outlives."""
+    draining = [one.id for one in fleet if one.status == "DRAINING"]
+    if not draining:
+        return fleet
+    rows = Task.objects.filter(instance__in=draining).exclude(status="STOPPED")
+    counts = dict(
+        rows.exclude(service__scheduling_strategy="DAEMON")
+        .order_by()
+        .values_list("instance_id")
+        .annotate(Count("pk"))
+    )
+    return tuple(replace(one, others=counts.get(one.id, 0)) for one in fleet)
