@@ -20,6 +20,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from tests.lab.installation import migrated
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -107,9 +109,7 @@ def console_in(home: Path, **more: str) -> Iterator[Site]:
     environment.pop("DATABASE_URL", None)
     subprocess.run([sys.executable, "scripts/vendor_assets.py", "--with-dev"], cwd=ROOT, check=True)
     running = Site(f"http://127.0.0.1:{port}", home, environment, redis)
-    subprocess.run(
-        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=environment, check=True
-    )
+    (home / "slipway.sqlite3").write_bytes(migrated())
     running.manage(
         "from access.models import User\n"
         f"for name in {PEOPLE!r}: User.objects.create_user(name, {PASSWORD!r}, display_name=name.title() + ' Malik')"
@@ -145,9 +145,14 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+@pytest.fixture(scope="session")
+def session_of_amina() -> list[Any]:
+    """The cookies of her session, once she has signed in: it takes seconds, and most tests are of what comes after."""
+    return []
+
+
 @pytest.fixture
 def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
-    """Signed in as amina. A request to another host, or an error in the page, fails the test."""
     made = browser.new_context(
         base_url=site.url, viewport={"width": 1280, "height": 900}, locale="en-GB", color_scheme="light"
     )
@@ -156,7 +161,8 @@ def context(browser: Browser, site: Site) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(context: BrowserContext, site: Site) -> Iterator[Page]:
+def page(context: BrowserContext, site: Site, session_of_amina: list[Any]) -> Iterator[Page]:
+    """Signed in as amina. A request to another host, or an error in the page, fails the test."""
     opened = context.new_page()
     trouble: list[str] = []
     opened.on("pageerror", lambda error: trouble.append(f"script: {error}"))
@@ -174,9 +180,21 @@ def page(context: BrowserContext, site: Site) -> Iterator[Page]:
     )
     opened.goto = persistent(opened.goto)  # type: ignore[method-assign]
     opened.reload = persistent(opened.reload)  # type: ignore[method-assign]
-    sign_in(opened)
+    come_in(opened, session_of_amina)
     yield opened
     assert trouble == []
+
+
+def come_in(page: Page, session: list[Any]) -> None:
+    """By the session that is there; by signing in where there is none, or a test has ended it."""
+    if session:
+        page.context.add_cookies(session)
+        page.goto("/styleguide/")
+    if not session or "/sign-in/" in page.url:
+        sign_in(page)
+        session[:] = page.context.cookies()
+    else:
+        ready(page)
 
 
 def persistent(go: Callable[..., Any]) -> Callable[..., Any]:

@@ -90,7 +90,7 @@ class Installation:
             if name not in (environment or {}):
                 self.environment.pop(name, None)
         if home is None and not from_nothing and not self.environment.get("DATABASE_URL"):
-            (self.home / "slipway.sqlite3").write_bytes(_migrated())
+            (self.home / "slipway.sqlite3").write_bytes(migrated())
 
     @property
     def url(self) -> str:
@@ -214,7 +214,7 @@ class Installation:
 
 
 @functools.cache
-def _migrated() -> bytes:
+def migrated() -> bytes:
     """An SQLite database with every table, and nothing in them that would make two installations one."""
     with tempfile.TemporaryDirectory(prefix="slipway-test-") as home:
         environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "console.settings", "SLIPWAY_HOME": home}
