@@ -12,6 +12,9 @@ BROWSER := $(PYTEST) --reruns 2 --only-rerun TimeoutError --only-rerun ERR_NETWO
 ON_POSTGRES := $(BIN)/python scripts/with_postgres.py
 TYPED := base access telemetry vault clusters services console scripts manage.py
 
+# Where it is set, each of the many processes that tests start would compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 N ?= 3
 

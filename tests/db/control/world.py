@@ -229,11 +229,14 @@ class World:
             worked = True
         if self._queue and self._queue[0][0] <= self.clock.now():
             _, _, name, args = heapq.heappop(self._queue)
-            self.job_log.append((name, args))
-            JOBS[name](*args)
-            self._something_happened()
+            self.job(name, *args)
             worked = True
         return worked
+
+    def job(self, name: str, *args: object) -> None:
+        self.job_log.append((name, args))
+        JOBS[name](*args)
+        self._something_happened()
 
     def _something_happened(self) -> None:
         self._quiet = 0

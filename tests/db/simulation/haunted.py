@@ -161,22 +161,18 @@ class Haunted(World):
 
     # ---- in the place of World's own --------------------------------------------------------------
 
-    def _work(self) -> bool:
+    def _pump_events(self) -> bool:
         worked = False
         with self.process():
-            worked = self._pump_events()
+            worked = super()._pump_events()
         if worked:
             self._stepped()
-        if self.sweeping and self.clock.now() >= self._next_sweep:
-            self._next_sweep = self.clock.now() + timedelta(seconds=self.sweep_every)
-            with self.process():
-                sweep.sweep()
-            worked = True
-        if self._queue and self._queue[0][0] <= self.clock.now():
-            _, _, name, args = heapq.heappop(self._queue)
-            self.job(name, *args)
-            worked = True
         return worked
+
+    def _sweep(self) -> None:
+        self._next_sweep = self.clock.now() + timedelta(seconds=self.sweep_every)
+        with self.process():
+            sweep.sweep()
 
     def at_base(self) -> None:
         """Remember how deep the test's own transaction is."""
