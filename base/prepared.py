@@ -79,7 +79,9 @@ class Prepared(Generic[Row]):
 class _Compiled:
     """A queryset's statement, and what Django's own compiler and iterables make of its rows."""
 
-    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
+    def __init__(self, given: QuerySet[Any, Any]) -> None:
+        # Of its own, as below its query is changed: another thread may be given the same one.
+        queryset = given.all()
         self.queryset = queryset
         self.connection = connections[queryset.db]
         self.compiler = queryset.query.get_compiler(connection=self.connection)

@@ -31,9 +31,7 @@ def stop_service_deployment(
     stopped; tasks lost afterwards are replaced from the last completed revision."""
     if stop_type not in ("ROLLBACK", "ABORT"):
         raise invalid("stopType", "ROLLBACK or ABORT")
-    found = find_deployment(service_deployment)
-    Service.objects.select_for_update().get(pk=found.service_id)
-    found = find_deployment(service_deployment)
+    found = _locked(service_deployment)
     request_stop(found, rollback=stop_type == "ROLLBACK")
     return found
 
@@ -68,9 +66,7 @@ def continue_service_deployment(
     ROLLBACK: back to the last completed revision."""
     if action not in hooks.ACTIONS:
         raise invalid("action", " or ".join(hooks.ACTIONS))
-    found = find_deployment(service_deployment)
-    Service.objects.select_for_update().get(pk=found.service_id)
-    found = find_deployment(service_deployment)
+    found = _locked(service_deployment)
     stage = _stage_of(found, hook_id)
     status = HookStatus.SUCCEEDED if action == "CONTINUE" else HookStatus.FAILED
     found.lifecycle_hooks = hooks.resolved(found.lifecycle_hooks, status, hook=hook_id, by=caller.arn)
@@ -86,6 +82,12 @@ def continue_service_deployment(
     announce(found.service, f"{head} deployment continued at {stage}.")
     touch(found.service)
     return found
+
+
+def _locked(service_deployment: str) -> Deployment:
+    """As it is once its service is locked, for the rest of the transaction."""
+    Service.objects.select_for_update().get(pk=find_deployment(service_deployment).service_id)
+    return find_deployment(service_deployment)
 
 
 def _stage_of(deployment: Deployment, hook_id: str) -> str:

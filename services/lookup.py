@@ -83,18 +83,17 @@ _WITH = ("cluster", "deployment", "completed_revision")
 _LIVE = Prepared(lambda: _live().select_related(*_WITH)[:1])
 _LAST = Prepared(lambda: _named().select_related(*_WITH).order_by("-created_at", "-pk")[:1])
 _LOCK: Prepared[int] = Prepared(lambda: _live().select_for_update().values_list("pk", flat=True))
-_WHOLE = Prepared(
-    lambda: (
-        Service.objects.select_related(
-            "cluster",
-            "deployment__target__task_definition__family",
-            "deployment__rollback__task_definition__family",
-            "completed_revision__task_definition__family",
-        )
-        .filter(pk=Given("pk"))
-        .order_by()
+_WHOLE = Prepared(lambda: with_revisions(Service.objects.filter(pk=Given("pk")).order_by()))
+
+
+def with_revisions(rows: QuerySet[Service]) -> QuerySet[Service]:
+    """With what each has completed, deploys and would go back to, and the task definitions of these."""
+    return rows.select_related(
+        "cluster",
+        "deployment__target__task_definition__family",
+        "deployment__rollback__task_definition__family",
+        "completed_revision__task_definition__family",
     )
-)
 
 
 def split_definition(text: str) -> tuple[str, int | None]:

@@ -78,7 +78,7 @@ def update_service(
             availabilityZoneRebalancing=availability_zone_rebalancing,
             fromRevision=from_revision,
         )
-        _set_flags(row, health_check_grace_period_seconds, propagate_tags, enable_ecs_managed_tags)
+        _set_common(row, health_check_grace_period_seconds, propagate_tags, enable_ecs_managed_tags)
         return _update_external(row, desired_count, placement_strategy, placement_constraints)
     if from_revision is not None and (task_definition or network_configuration or capacity_provider_strategy):
         raise invalid("fromRevision", "a revision is deployed as it was frozen, without other changes")
@@ -99,7 +99,7 @@ def update_service(
             row.deployment_configuration,
             daemon=row.scheduling_strategy == strategy.DAEMON,
         )
-    _set_flags(row, health_check_grace_period_seconds, propagate_tags, enable_ecs_managed_tags)
+    _set_common(row, health_check_grace_period_seconds, propagate_tags, enable_ecs_managed_tags)
     _set_flag(row, "enable_execute_command", "enableExecuteCommand", enable_execute_command)
     earlier = find_revision(row, from_revision) if from_revision is not None else None
     definition, frozen = (
@@ -138,7 +138,7 @@ def update_service(
     return row
 
 
-def _set_flags(
+def _set_common(
     row: Service, grace: int | None, propagate_tags: str | None, managed_tags: bool | None
 ) -> None:
     """What a service with task sets has as well."""

@@ -45,6 +45,11 @@ def inherit(tables: Iterable[type[models.Model]]) -> int:
     )
 
 
+def unclaimed(now: datetime | Given) -> Q:
+    """What no worker holds."""
+    return Q(lease_until=None) | Q(lease_until__lt=now)
+
+
 def claim(model: type[models.Model], key: object, seconds: float = LEASE) -> str | None:
     """The owner's token, or None where another holds the lease."""
     now = clock.now()
@@ -90,7 +95,7 @@ class _Statements:
         def held() -> QuerySet[Any]:
             return rows().filter(lease_owner=Given("owner"))
 
-        free = Q(lease_until=None) | Q(lease_until__lt=Given("now", DateTimeField()))
+        free = unclaimed(Given("now", DateTimeField()))
         self.claim = PreparedUpdate(
             lambda: rows().filter(free), lease_owner=Given("owner"), lease_until=until, wake_at=None
         )

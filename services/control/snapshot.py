@@ -18,6 +18,7 @@ from clusters.strategies import BUILT_IN
 from services import events, hooks
 from services.control import fleet
 from services.control.observe import checks_health
+from services.lookup import with_revisions
 from services.models import Deployment, Service, ServiceRevision, Task
 from services.scheduler import model
 from services.taskdef.capabilities import required_capabilities
@@ -47,18 +48,7 @@ def load(service_id: int) -> Service:
     return row
 
 
-_SERVICE = Prepared(
-    lambda: (
-        Service.every.select_related(
-            "cluster",
-            "deployment__target__task_definition__family",
-            "deployment__rollback__task_definition__family",
-            "completed_revision__task_definition__family",
-        )
-        .filter(pk=Given("pk"))
-        .order_by()
-    )
-)
+_SERVICE = Prepared(lambda: with_revisions(Service.every.filter(pk=Given("pk")).order_by()))
 _TASKS = Prepared(
     lambda: Task.objects.filter(service=Given("service")).exclude(status="STOPPED").only(*_TASK_FIELDS)
 )

@@ -121,14 +121,12 @@ def take_event(event: EngineEvent) -> bool:
     return True
 
 
-def _container(**given: Any) -> QuerySet[TaskContainer]:
-    # A subquery by hand: an UPDATE with a join is two statements of Django's.
-    tasks = Task.objects.filter(arn=Given("arn"), **given).order_by().values("pk")
-    return TaskContainer.objects.filter(task__in=tasks, runtime_id=Given("runtime_id"))
+def _container() -> QuerySet[TaskContainer]:
+    return TaskContainer.objects.filter(task__arn=Given("arn"), runtime_id=Given("runtime_id"))
 
 
 _AT = Given("at", DateTimeField())
-_KILLED = PreparedUpdate(lambda: _container(desired_status="RUNNING"), killed_at=_AT)
+_KILLED = PreparedUpdate(lambda: _container().filter(task__desired_status="RUNNING"), killed_at=_AT)
 _DIED = PreparedUpdate(
     lambda: _container().filter(status="RUNNING", started_at__lt=_AT),
     status="STOPPED",

@@ -16,7 +16,7 @@ from clusters.connection import declare_lost
 from clusters.models import InstanceCleaning, InstanceImage
 from services import wakeup
 from services.control import loss
-from services.control.claim import inherit
+from services.control.claim import inherit, unclaimed
 from services.models import Deployment, Service, Task, TaskSet
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,7 @@ def _due(rows: QuerySet[Any]) -> QuerySet[Any, Any]:
     """By an index, and so without an order: hardly any of thousands are due."""
     now = Given("now", DateTimeField())
     due = Q(wake_at__lte=Given("patient", DateTimeField())) | Q(lease_until__lt=now)
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
-    return rows.filter(due, free).order_by().values_list("pk", flat=True)[:_MOST]
+    return rows.filter(due, unclaimed(now)).order_by().values_list("pk", flat=True)[:_MOST]
 
 
 _SERVICES: Prepared[int] = Prepared(lambda: _due(Service.every.exclude(status=Service.Status.INACTIVE)))

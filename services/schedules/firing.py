@@ -17,7 +17,7 @@ from access.identities.trust import trusts_service
 from base import clock, ids, jobs_by_name, live
 from base.errors import OperationError
 from base.prepared import Given, Prepared
-from services.control.claim import claim, drop
+from services.control.claim import claim, drop, unclaimed
 from services.roles import find_role
 from services.schedules.expression import parse
 from services.schedules.models import Rule, RuleRun
@@ -44,11 +44,10 @@ def fire_due() -> int:
 
 def _left() -> QuerySet[RuleRun, str]:
     now = Given("now", DateTimeField())
-    free = Q(lease_until=None) | Q(lease_until__lt=now)
     due = Q(wake_at__lte=Given("patient", DateTimeField())) | Q(wake_at=None, lease_until__lt=now)
-    return RuleRun.objects.filter(free, due, status=RuleRun.Status.PENDING).values_list("pk", flat=True)[
-        :_MOST
-    ]
+    return RuleRun.objects.filter(unclaimed(now), due, status=RuleRun.Status.PENDING).values_list(
+        "pk", flat=True
+    )[:_MOST]
 
 
 _DUE = Prepared(lambda: Rule.objects.filter(enabled=True, next_at__lte=Given("now", DateTimeField()))[:_MOST])

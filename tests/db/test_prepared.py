@@ -110,6 +110,22 @@ def test_threads_do_not_share_a_compiled_statement() -> None:
     assert BY_NAME._mine.compiled is mine
 
 
+def test_threads_that_are_given_one_queryset_share_no_compiler() -> None:
+    rows = User.objects.filter(username=Given("name")).order_by()
+    same = Prepared(lambda: rows)
+    same.first(name="ana")
+    mine = same._mine.compiled
+
+    def theirs() -> bool:
+        try:
+            return same._compiled().compiler is not mine.compiler
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(theirs).result()
+
+
 def test_an_update_tells_how_many_rows_it_changed() -> None:
     rename = PreparedUpdate(lambda: User.objects.filter(username=Given("name")), display_name=Given("shown"))
     count = PreparedUpdate(
