@@ -215,7 +215,8 @@ def test_what_runs_and_as_whom(site: Site, started: dict[str, str]) -> None:
 def test_what_it_may_do(site: Site, started: dict[str, str]) -> None:
     task = task_of(site, started, "shaped")
     assert "Read-only file system" in inside(site, task, "shaped", "touch /bin/x")
-    assert inside(site, task, "shaped", "ulimit -n; ulimit -Hn").split() == ["64", "128"]
+    # Of its main process, not of the one that asks: runc may raise the soft limit of an `exec` (its issue 4195).
+    assert inside(site, task, "shaped", "grep 'open files' /proc/1/limits").split()[3:5] == ["64", "128"]
     host = inspect(site, task, "shaped")["HostConfig"]
     assert (host["CapAdd"], host["CapDrop"]) == (["NET_ADMIN"], ["ALL"])
     assert host["SecurityOpt"] == ["no-new-privileges"]
