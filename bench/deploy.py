@@ -1,6 +1,6 @@
 """Deploying N tasks: the raw engine SDK, Swarm and Slipway, alternated in one run with equal container settings.
 
-    python bench/deploy.py [--tasks 20] [--samples 10]
+    python bench/deploy.py [--tasks 20] [--samples 10] [--cpu 0]
 
 Each sample is the time from the request to the engine's last StartedAt. The last line is one JSON object with the
 medians' ratios (below 1: Slipway is faster) and the samples behind them, in seconds.
@@ -8,7 +8,6 @@ medians' ratios (below 1: Slipway is faster) and the samples behind them, in sec
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -47,7 +46,7 @@ def register() -> None:
     container = {
         "name": "idle",
         "image": engine.IMAGE,
-        "cpu": engine.CPU,
+        "cpu": engine.settings.cpu,
         "memory": engine.MEMORY,
         "command": engine.COMMAND,
     }
@@ -57,10 +56,7 @@ def register() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tasks", type=int, default=20)
-    parser.add_argument("--samples", type=int, default=10)
-    options = parser.parse_args()
+    options = engine.options(__doc__)
     engine.ensure_image()
     raw: dict[int, list[float]] = {threads: [] for threads in PARALLELISM}
     swarm: list[float] = []
@@ -87,6 +83,7 @@ def main() -> None:
             {
                 "bench": "deploy",
                 "tasks": options.tasks,
+                "cpu": engine.settings.cpu,
                 "ratio_raw": round(median(slipway) / median(raw[best]), 3),
                 "ratio_swarm": round(median(slipway) / median(swarm), 3),
                 "raw_threads": best,

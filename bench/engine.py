@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import shutil
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime
 
 import docker
@@ -17,11 +19,41 @@ from docker.models.containers import Container
 
 IMAGE = "slipway-bench/idle:1"
 MEMORY = 32  # MiB
-CPU = 64  # units: 1024 to a core
 COMMAND = ["sh", "-c", "trap 'exit 0' TERM; while true; do sleep 3600 & wait $!; done"]
 MARK = "slipway-bench"
 
 client = docker.from_env(max_pool_size=32)
+
+
+@dataclass
+class Settings:
+    """What every contender's containers get besides memory."""
+
+    cpu: int = 0
+    """Ceiling in units, 1024 to a core; 0 for none. Of a sixteenth of a core runc, which starts a container within its
+    cgroup, has a sixteenth as well: half of the time of a start is waiting for the next period then."""
+
+    @property
+    def nano_cpus(self) -> int:
+        return self.cpu * 10**9 // 1024
+
+    @property
+    def shares(self) -> int:
+        return self.cpu or 2  # ECS's two for a container that asks for none
+
+
+settings = Settings()
+
+
+def options(description: str | None) -> argparse.Namespace:
+    """The command line of a benchmark with contenders; `--cpu` goes into `settings`."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--tasks", type=int, default=20)
+    parser.add_argument("--samples", type=int, default=10)
+    parser.add_argument("--cpu", type=int, default=0, help="ceiling of each container in units; 0: none")
+    given = parser.parse_args()
+    settings.cpu = given.cpu
+    return given
 
 
 def ensure_image() -> str:
@@ -98,7 +130,7 @@ def wait_gone(label: str, timeout: float = 120) -> None:
 
 def create_and_start() -> str:
     host = client.api.create_host_config(
-        mem_limit=f"{MEMORY}m", nano_cpus=CPU * 10**9 // 1024, cpu_shares=CPU
+        mem_limit=f"{MEMORY}m", nano_cpus=settings.nano_cpus, cpu_shares=settings.shares
     )
     made = client.api.create_container(IMAGE, COMMAND, host_config=host, labels={MARK: "raw"})
     client.api.start(made["Id"])
@@ -136,7 +168,7 @@ def swarm() -> Iterator[None]:
 
 def swarm_service(count: int) -> docker.models.services.Service:
     """Swarm's own defaults otherwise: among them, it waits 5 s before it restarts a task."""
-    resources = docker.types.Resources(cpu_limit=CPU * 10**9 // 1024, mem_limit=MEMORY * 2**20)
+    resources = docker.types.Resources(cpu_limit=settings.nano_cpus or None, mem_limit=MEMORY * 2**20)
     return client.services.create(
         IMAGE,
         command=COMMAND,

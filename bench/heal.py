@@ -1,6 +1,6 @@
 """Healing: from one container's death to its replacement's start, beside one raw create+start and beside Swarm.
 
-    python bench/heal.py [--tasks 20] [--samples 10]
+    python bench/heal.py [--tasks 20] [--samples 10] [--cpu 0]
 
 A service of N tasks runs under Slipway and one under Swarm; in turn one container of each is killed, and the time from
 the kill to the replacement's StartedAt is taken; between them one raw create+start. The last line is one JSON object
@@ -9,7 +9,6 @@ with the medians' ratios and the samples behind them, in seconds.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import sys
@@ -44,10 +43,7 @@ def raw_one() -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tasks", type=int, default=20)
-    parser.add_argument("--samples", type=int, default=10)
-    options = parser.parse_args()
+    options = engine.options(__doc__)
     engine.ensure_image()
     raw: list[float] = []
     swarm: list[float] = []
@@ -85,6 +81,7 @@ def main() -> None:
             {
                 "bench": "heal",
                 "tasks": options.tasks,
+                "cpu": engine.settings.cpu,
                 "ratio_raw": round(median(slipway) / median(raw), 3),
                 "ratio_swarm": round(median(slipway) / median(swarm), 3),
                 "samples": {
