@@ -1,7 +1,7 @@
 """Queries written once and run again with other values.
 
 Django's ORM takes several times as long to write a statement as the database takes to answer it, so what every call of
-a busy face asks is prepared: built as a queryset like any other, compiled on first use in each connection, and run with
+a busy face asks is prepared: built as a queryset like any other, compiled on first use in each process, and run with
 other values from then on. Nothing is remembered of rows: each run asks the database.
 
     _BY_KEY = Prepared(lambda: AccessKey.objects.filter(key_id=Given("key_id"), active=True)[:1])
@@ -10,13 +10,15 @@ other values from then on. Nothing is remembered of rows: each run asks the data
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
 
 from django.db import DatabaseError, connections, models, router
 from django.db.models import Field, QuerySet
+from django.db.models.base import ModelState
 from django.db.models.expressions import Expression
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql import UpdateQuery
@@ -47,11 +49,11 @@ class Given(Expression):
 
 class Prepared(Generic[Row]):
     """`build` gives the queryset, with `Given` where values come later; one of models, of values or a union. Its rows
-    are as the queryset's own would be."""
+    are as the queryset's own would be. `build` is called once in each process, whatever thread asks first."""
 
     def __init__(self, build: Callable[[], QuerySet[Any, Row]]) -> None:
         self.build = build
-        self._mine = threading.local()  # as connections are
+        self._statement: _Statement | None = None
 
     def all(self, **values: Any) -> list[Row]:
         return self._compiled().run(values)
@@ -69,43 +71,82 @@ class Prepared(Generic[Row]):
             raise model.DoesNotExist(f"{model.__name__} matching query does not exist: {values}")
         return found[0]
 
-    def _compiled(self) -> _Compiled:
-        found: _Compiled | None = getattr(self._mine, "compiled", None)
-        if found is None or connections[found.queryset.db] is not found.connection:
-            found = self._mine.compiled = _Compiled(self.build())
-        return found
+    def _compiled(self) -> _Statement:
+        if self._statement is None:  # two threads at once write the same
+            self._statement = _Statement(self.build())
+        return self._statement
 
 
-class _Compiled:
-    """A queryset's statement, and what Django's own compiler and iterables make of its rows."""
+class PreparedEach(Generic[Row]):
+    """Of rows of values, what `make` makes of each. Rows that say the same, at this run or a later one, get the same
+    object, made once: hundreds of rows are read again and again, and all but one say what they said. So what is made
+    has to be immutable. `kept`: how many are remembered."""
+
+    def __init__(
+        self, build: Callable[[], QuerySet[Any, Any]], make: Callable[[Any], Row], *, kept: int = 4096
+    ) -> None:
+        self._rows = Prepared(build)
+        self._make, self._kept = make, kept
+        self._made: dict[Any, Row] = {}
+
+    def all(self, **values: Any) -> list[Row]:
+        statement = self._rows._compiled()
+        rows, made = statement.fetch(values), self._made
+        unknown = [row for row in rows if row not in made]
+        if unknown:
+            if len(made) + len(unknown) > self._kept:
+                made = self._made = {}  # another thread may still read the old one
+                unknown = list(rows)
+            made.update(zip(unknown, map(self._make, statement.make(unknown)), strict=True))
+        return [made[row] for row in rows]
+
+
+class _Statement:
+    """A queryset's statement, and what becomes of its rows. Shared by threads: nothing here belongs to a connection
+    that is in use, and what is of one run alone is kept by thread."""
 
     def __init__(self, given: QuerySet[Any, Any]) -> None:
-        # Of its own, as below its query is changed: another thread may be given the same one.
-        queryset = given.all()
-        self.queryset = queryset
-        self.connection = connections[queryset.db]
-        self.compiler = queryset.query.get_compiler(connection=self.connection)
-        self.sql, self.parameters = self.compiler.as_sql()
-        columns: Any = self.compiler.select[0 : self.compiler.col_count]
-        self.converters = self.compiler.get_converters([column[0] for column in columns])
-        self.rows: Any = ()
+        queryset = given.all()  # of its own, as below its query is changed
+        self.queryset, self.alias = queryset, queryset.db
+        with _apart(self.alias) as connection:
+            compiler = self.compiler = queryset.query.get_compiler(connection=connection)
+            self.sql, self.parameters = compiler.as_sql()
+            columns: Any = compiler.select[0 : compiler.col_count]
+            self.converters = compiler.get_converters([column[0] for column in columns])
         models_wanted = issubclass(queryset._iterable_class, ModelIterable)
-        self.make = _maker(self.compiler, queryset.db) if models_wanted else self._values
+        self.make = _maker(compiler, self.converters, self.alias) if models_wanted else self._values
         # For Django's iterables of values, which ask the compiler: statement and rows are there already.
-        self.compiler.execute_sql = lambda *args, **options: [self.rows]
-        self.compiler.get_converters = lambda columns: self.converters
-        queryset.query.get_compiler = lambda *args, **options: self.compiler  # type: ignore[method-assign]
+        self._run = threading.local()
+        compiler.execute_sql = lambda *args, **options: [self._run.rows]
+        compiler.get_converters = lambda columns: self.converters
+        queryset.query.get_compiler = lambda *args, **options: compiler  # type: ignore[method-assign]
 
     def run(self, values: Mapping[str, Any]) -> list[Any]:
-        rows: Any = _fetched(self.connection, self.sql, bound(self.parameters, values, self.connection))
+        return self.make(self.fetch(values))
+
+    def fetch(self, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
+        """The rows as the driver gives them."""
+        connection = connections[self.alias]
+        rows = _fetched(connection, self.sql, bound(self.parameters, values, connection))
         if self.compiler.has_extra_select:  # columns to order by alone
             rows = [row[: self.compiler.col_count] for row in rows]
-        return self.make(rows)
+        return rows
 
     def _values(self, rows: Any) -> list[Any]:
-        self.rows = rows
+        self._run.rows = rows
         found: Any = self.queryset._iterable_class(self.queryset)
         return list(found)
+
+
+@contextlib.contextmanager
+def _apart(alias: str) -> Iterator[Any]:
+    """A connection to write a statement by, which outlives the thread that does: of what is a thread's own, nothing
+    may be kept. Only where the statement depends on the server's version is it opened."""
+    connection = connections.create_connection(alias)
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def _fetched(connection: Any, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
@@ -129,18 +170,19 @@ def _of_driver(sql: str) -> str:
     return sql.replace("%%", "\0").replace("%s", "?").replace("\0", "%")
 
 
-def _maker(compiler: Any, alias: str) -> Callable[[Any], list[Any]]:
+def _maker(compiler: Any, converters: Any, alias: str) -> Callable[[Any], list[Any]]:
     """From rows to models, as ModelIterable does it, which finds out all this anew each time."""
     select, known, annotations = compiler.select, compiler.klass_info, compiler.annotation_col_map or {}
     model, start, end = known["model"], known["select_fields"][0], known["select_fields"][-1] + 1
     names = [column[0].target.attname for column in select[start:end]]
     populators: Any = get_related_populators
-    joined = populators(known, select, alias)
+    joined = _quick(populators(known, select, alias))
+    from_db = _Quick(model).from_db
 
     def make(rows: Any) -> list[Any]:
         found = []
-        for row in compiler.results_iter([rows]):
-            one = model.from_db(alias, names, row[start:end])
+        for row in compiler.apply_converters(rows, converters) if converters else rows:
+            one = from_db(alias, names, row[start:end])
             for populator in joined:
                 populator.populate(row, one)
             for name, column in annotations.items():
@@ -149,6 +191,30 @@ def _maker(compiler: Any, alias: str) -> Callable[[Any], list[Any]]:
         return found
 
     return make
+
+
+class _Quick:
+    """In the place of a model class, where its rows are made: as `Model.from_db`, but for the signals, which nothing of
+    ours listens to, and for looking at each field, which takes most of its time."""
+
+    def __init__(self, model: type[models.Model]) -> None:
+        self.model = model
+
+    def from_db(self, alias: str, names: Sequence[str], values: Sequence[Any]) -> models.Model:
+        one = self.model.__new__(self.model)
+        one._state = ModelState()
+        one._state.adding, one._state.db = False, alias
+        one.__dict__.update(
+            zip(names, values, strict=True)
+        )  # what is not among them is deferred, as of `only`
+        return one
+
+
+def _quick(populators: list[Any]) -> list[Any]:
+    for one in populators:
+        one.model_cls = _Quick(one.model_cls)
+        _quick(one.related_populators)
+    return populators
 
 
 def lasting(queryset: QuerySet[Any, Row]) -> QuerySet[Any, Row]:
@@ -192,26 +258,26 @@ class PreparedUpdate:
 
     def __init__(self, build: Callable[[], QuerySet[Any, Any]], **fields: Any) -> None:
         self.build, self.fields = build, fields
-        self._mine = threading.local()
+        self._statement: tuple[str, str, Sequence[Any]] | None = None
 
     def run(self, **values: Any) -> int:
         """How many rows there were."""
-        connection, sql, parameters = self._compiled()
+        alias, sql, parameters = self._compiled()
+        connection = connections[alias]
         with connection.cursor() as cursor:
             cursor.execute(sql, bound(parameters, values, connection))
             count: int = cursor.rowcount
         return count
 
-    def _compiled(self) -> tuple[Any, str, Sequence[Any]]:
-        found: tuple[Any, str, Sequence[Any]] | None = getattr(self._mine, "compiled", None)
-        if found is None or connections[found[0].alias] is not found[0]:
+    def _compiled(self) -> tuple[str, str, Sequence[Any]]:
+        if self._statement is None:
             queryset = self.build().order_by()
-            connection = connections[router.db_for_write(queryset.model)]
+            alias = router.db_for_write(queryset.model)
             query: Any = queryset.query.chain(UpdateQuery)
             query.add_update_values(self.fields)
-            sql, parameters = query.get_compiler(connection=connection).as_sql()
-            found = self._mine.compiled = (connection, sql, parameters)
-        return found
+            with _apart(alias) as connection:
+                self._statement = alias, *query.get_compiler(connection=connection).as_sql()
+        return self._statement
 
 
 def bound(parameters: Sequence[Any], values: Mapping[str, Any], connection: Any) -> tuple[Any, ...]:

@@ -235,11 +235,13 @@ def main() -> None:
         shares, asked = idle(large, options.idle)
         print(f"at rest: {shares}, asked of engines {asked}", flush=True)
         memory = large.memory()
+        # Before the healing, so that the worker has met its engines, as one has that placed its tasks itself.
+        placed = place(large, options.place) if options.place else {}
+        print(f"placing: {placed}", flush=True)
+        time.sleep(5)
         healed = heal(small, large, options.samples)
         print(f"healing: {healed}", flush=True)
         swept = large.inside("sweep")
-        placed = place(large, options.place) if options.place else {}
-        print(f"placing: {placed}", flush=True)
     median = {name: statistics.median(values) for name, values in healed.items()}
     print(
         json.dumps(

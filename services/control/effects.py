@@ -36,13 +36,18 @@ from services.models import Task, TaskContainer
 
 log = logging.getLogger(__name__)
 
-_FRESH = 60.0  # seconds for which an image once seen on an engine is taken to be there still
+# Seconds for which an image once seen on an engine is taken to be there still; where it is not, the engine says so when
+# a container is created of it.
+_FRESH = 600.0
+_MOST_SEEN = 10_000
 _seen_images: dict[tuple[str, str], float] = {}
 _known_networks: set[tuple[str, str]] = set()
 
 
 def image_is_at_hand(engine_url: str, pin: str) -> None:
     """Remember that this engine has this image: deployments resolve just before their tasks start."""
+    if len(_seen_images) >= _MOST_SEEN:
+        _seen_images.clear()
     _seen_images[engine_url, pin] = time.monotonic() + _FRESH
 
 

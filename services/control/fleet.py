@@ -13,7 +13,7 @@ from django.db.models import Count, QuerySet, TextField, Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
-from base.prepared import Given, Prepared
+from base.prepared import Given, Prepared, PreparedEach
 from clusters.models import ContainerInstance, HeldGpu, HostPort, ec2_instance_id
 from services.control.closing import Closed, closed_instances, with_closed
 from services.models import Task
@@ -33,7 +33,6 @@ _TEXTS = {
     "overlay_text": Cast("overlay", TextField()),
     "gpus_text": Cast("gpus", TextField()),
 }
-_GPUS = 2 + _INSTANCE_FIELDS.index("gpus_text")  # in a row of pk, version and these
 
 
 def instances(
@@ -46,13 +45,24 @@ def instances(
     them. A further query, one for all instances, is made only where one asks for task groups, and where an instance
     has GPUs. `closed`: those closed to the tasks to be placed; None: as the critical daemons of the cluster say."""
     queries = list(queries)
-    rows = (_WITH_VERSIONS if any(query.asks_version for query in queries) else _ROWS).all(cluster=cluster_id)
+    which = _WITH_VERSIONS if any(query.asks_version for query in queries) else _ROWS
+    rows = which.all(cluster=cluster_id)
     ports: dict[str, set[model.Port]] = defaultdict(set)
     for instance_id, port, protocol in _PORTS.all(cluster=cluster_id):
         ports[instance_id].add((port, protocol))
     groups = task_groups(cluster_id) if any(query.asks_groups for query in queries) else {}
-    gpus = _held_gpus(cluster_id) if any(_list(row[_GPUS]) for row in rows) else {}
-    found = tuple(_instance(row, ports, gpus, groups) for row in rows)
+    held = _held_gpus(cluster_id) if any(gpus for _, gpus in rows) else {}
+    found = tuple(
+        replace(
+            one,
+            ports=frozenset(ports.get(one.id, ())),
+            gpus_reserved=len(held.get(one.id, set()).intersection(gpus)),  # of those it still has
+            groups=groups.get(one.id, {}),
+        )
+        if gpus or one.id in ports or one.id in groups
+        else one
+        for one, gpus in rows
+    )
     return with_closed(found, closed_instances(cluster_id, found) if closed is None else closed)
 
 
@@ -62,8 +72,6 @@ def _rows(version: Any) -> QuerySet[ContainerInstance, Any]:
     return rows.annotate(version=version, **_TEXTS).values_list("pk", "version", *_INSTANCE_FIELDS)
 
 
-_ROWS: Prepared[Any] = Prepared(lambda: _rows(Value("")))
-_WITH_VERSIONS: Prepared[Any] = Prepared(lambda: _rows(KT("info__version")))
 _PORTS: Prepared[Any] = Prepared(
     lambda: HostPort.objects.filter(instance__cluster=Given("cluster")).values_list(
         "instance_id", "port", "protocol"
@@ -95,16 +103,11 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
-def _instance(
-    row: tuple[Any, ...],
-    ports: Mapping[str, set[model.Port]],
-    held: Mapping[str, set[str]],
-    groups: Mapping[str, Mapping[str, int]],
-) -> model.Instance:
-    """From a row of pk, version and _INSTANCE_FIELDS: hundreds are read for every plan, and objects are dear."""
+def _instance(row: tuple[Any, ...]) -> tuple[model.Instance, tuple[str, ...]]:
+    """From a row of pk, version and _INSTANCE_FIELDS: what it says of the instance, and its GPUs."""
     pk, version, status, connected, lost_at, registered_at, attributes, able, overlay, *room = row
     gpus, cpu, memory, cpu_reserved, memory_reserved, running, pending = _list(room[0]), *room[1:]
-    return model.Instance(
+    one = model.Instance(
         id=pk,
         status="DRAINING" if status == ContainerInstance.Status.DRAINING else "ACTIVE",
         # A lost one that answers again takes tasks when what it still runs was compared.
@@ -113,16 +116,18 @@ def _instance(
         memory=memory,
         cpu_reserved=cpu_reserved,
         memory_reserved=memory_reserved,
-        ports=frozenset(ports.get(pk, ())),
         gpus=len(gpus),
-        gpus_reserved=len(held.get(pk, set()).intersection(gpus)),  # of those it still has
         attributes=_attributes(attributes, able, overlay),
         agent_version=version or "",
         ec2_instance_id=ec2_instance_id(pk),
         registered_at=registered_at,
         running_tasks=running + pending,
-        groups=groups.get(pk, {}),
     )
+    return one, gpus
+
+
+_ROWS = PreparedEach(lambda: _rows(Value("")), _instance)
+_WITH_VERSIONS = PreparedEach(lambda: _rows(KT("info__version")), _instance)
 
 
 def with_others(fleet: tuple[model.Instance, ...]) -> tuple[model.Instance, ...]:

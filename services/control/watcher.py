@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, close_old_connections, connection
@@ -34,6 +35,9 @@ ALIGN = 60.0  # seconds between comparisons of engine and rows
 # every 40 s and compared every 2 minutes. Their streams still tell at once; more watchers share the work.
 _MOST_PINGS = 5.0
 _MOST_COMPARISONS = 1.5
+# Threads that write events down, for all engines: a thread of its own would open the database for each event, 4 ms of
+# SQLite's reading the schema, and with hundreds of engines hundreds would keep what a connection keeps.
+_SCRIBES = 2
 _BACK_OFF = (0.5, 1.0, 2.0, 4.0, 8.0)
 # A watcher that died is taken over from after so many seconds; at once where that can be seen.
 LEASE = 6.0
@@ -69,6 +73,7 @@ class Watcher:
         self._stopping = threading.Event()
         self._followers: dict[str, Follower] = {}
         self._tunnels: dict[str, LocalTunnel] = {}
+        self._scribes = ThreadPoolExecutor(_SCRIBES, thread_name_prefix="watch-events")
         # Of every instance's row: its status, and whether it answers.
         self._seen: dict[str, tuple[str, bool]] = {}
 
@@ -108,7 +113,7 @@ class Watcher:
         for key in sorted(wanted):
             follower = self._followers.get(key)
             if follower is None or not follower.alive:
-                self._followers[key] = Follower(key)
+                self._followers[key] = Follower(key, self._scribes)
             self._followers[key].beat(len(wanted), connected=self._seen[key][1])
         self._tend_tunnels(wanted)
 
@@ -176,11 +181,17 @@ def _lease_end() -> datetime:
     return clock.now() + timedelta(seconds=LEASE)
 
 
+def _written_down(event: EngineEvent) -> None:
+    close_old_connections()
+    take_event(event)
+
+
 class Follower:
     """Follows one engine."""
 
-    def __init__(self, instance_id: str) -> None:
+    def __init__(self, instance_id: str, scribes: Executor) -> None:
         self.instance_id = instance_id
+        self._scribes = scribes
         self._stopping = threading.Event()
         self._failures = 0
         self._last_event: datetime | None = None
@@ -243,10 +254,8 @@ class Follower:
 
     def _handle(self, event: EngineEvent) -> None:
         self._last_event = event.time
-        try:
-            take_event(event)
-        finally:
-            connection.close()
+        # One at a time, in their order; what cannot be written down ends the stream, and is found by comparing.
+        self._scribes.submit(_written_down, event).result()
 
     def _lost(self, reason: str) -> None:
         if self._stopping.is_set():

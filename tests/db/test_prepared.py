@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, connection, models, transaction
+from django.db import DatabaseError, connection, connections, models, transaction
 from django.db.models import Count, DateTimeField, F
 from django.test.utils import CaptureQueriesContext
 
@@ -16,6 +16,7 @@ from base.clock import now
 from base.prepared import (
     Given,
     Prepared,
+    PreparedEach,
     PreparedUpdate,
     asked,
     copy_of,
@@ -66,6 +67,27 @@ def test_rows_come_with_what_they_are_joined_to() -> None:
     assert len(asked) == 1
 
 
+def test_rows_are_as_djangos_own(django_assert_num_queries: Any) -> None:
+    policy = Policy.objects.create(name="edge", document={"Statement": []})
+    make("ana", boundary=policy, tags={"team": "a"})
+    mine = BOUNDED.all()[0]
+    django = User.objects.select_related("boundary").get(username="ana")
+    for one, other in ((mine, django), (mine.boundary, django.boundary)):
+        assert one is not None and other is not None
+        state, same = dict(vars(one)), dict(vars(other))
+        assert vars(state.pop("_state")).keys() == vars(same.pop("_state")).keys() and state == same
+        assert (one._state.adding, one._state.db) == (other._state.adding, other._state.db)
+    mine.display_name = "Ana"
+    mine.save()
+    assert User.objects.get(pk=mine.pk).display_name == "Ana"
+    few = Prepared(lambda: User.objects.only("username").filter(username=Given("name"))).one(name="ana")
+    lazy = User.objects.only("username").get(username="ana").get_deferred_fields()
+    with django_assert_num_queries(0):
+        assert few.username == "ana" and few.get_deferred_fields() == lazy
+    with django_assert_num_queries(1):
+        assert few.display_name == "Ana"
+
+
 def test_times_are_written_as_the_field_writes_them() -> None:
     ana = make("ana")
     assert SINCE.all(moment=ana.created_at - timedelta(seconds=1)) == ["ana"]
@@ -102,28 +124,71 @@ def test_a_value_is_never_part_of_the_statement() -> None:
     assert BY_NAME.first(name="%s") is None
 
 
-def test_threads_do_not_share_a_compiled_statement() -> None:
-    BY_NAME.first(name="ana")
-    mine = BY_NAME._mine.compiled
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(lambda: hasattr(BY_NAME._mine, "compiled")).result() is False
-    assert BY_NAME._mine.compiled is mine
+class Asked(Exception):
+    """Raised where a statement would go to the database."""
 
 
-def test_threads_that_are_given_one_queryset_share_no_compiler() -> None:
-    rows = User.objects.filter(username=Given("name")).order_by()
-    same = Prepared(lambda: rows)
-    same.first(name="ana")
-    mine = same._mine.compiled
+def refuse(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
+    raise Asked(context["connection"])
 
-    def theirs() -> bool:
+
+RENAME = PreparedUpdate(lambda: User.objects.filter(username=Given("name")), display_name="shown")
+
+
+@pytest.mark.parametrize("statement", [BY_NAME, RENAME])
+def test_a_statement_is_written_once_and_goes_over_the_connection_of_whoever_asks(
+    statement: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = getattr(statement, "run", None) or statement.first
+    run(name="ana")
+    monkeypatch.setattr(statement, "build", None)  # not asked again
+
+    def elsewhere() -> bool:
         try:
-            return same._compiled().compiler is not mine.compiler
+            with connection.execute_wrapper(refuse), pytest.raises(Asked) as refused:
+                run(name="ana")
+            return refused.value.args[0] is connections["default"]
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(theirs).result()
+        assert pool.submit(elsewhere).result()
+    run(name="ana")  # here nobody refuses
+
+
+def test_nothing_of_a_thread_is_kept_with_a_statement() -> None:
+    mine = Prepared(lambda: User.objects.filter(username=Given("name")).order_by())
+    mine.first(name="ana")
+    kept = mine._compiled().compiler.connection
+    assert kept is not connections["default"] and (kept.connection is None or kept.is_in_memory_db())
+
+
+def test_what_is_made_of_a_row_is_made_once_while_it_says_the_same() -> None:
+    made: list[Any] = []
+
+    def note(row: Any) -> tuple[Any, ...]:
+        made.append(row)
+        return (row[0].upper(), row[1].tzinfo)
+
+    names = PreparedEach(
+        lambda: (
+            User.objects.filter(username__startswith="p")
+            .order_by("username")
+            .values_list("username", "created_at")
+        ),
+        note,
+        kept=2,
+    )
+    make("paul")
+    first = names.all()
+    assert [one[0] for one in first] == ["PAUL"] and first[0][
+        1
+    ] is not None  # times as the queryset gives them
+    make("pia")
+    assert names.all()[0] is first[0] and len(made) == 2
+    User.objects.filter(username="paul").update(username="peter")
+    assert [one[0] for one in names.all()] == ["PETER", "PIA"]  # no more than two are kept
+    assert [one[0] for one in names.all()] == ["PETER", "PIA"] and len(made) == 4
 
 
 def test_an_update_tells_how_many_rows_it_changed() -> None:

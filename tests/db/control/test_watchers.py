@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -18,11 +20,12 @@ from django.utils import timezone
 
 from base import leases
 from base.models import Lease
+from clusters.engine.port import EngineEvent
 from clusters.models import ContainerInstance
 from console.beat import LeasedScheduler
 from console.celery import app
 from services.control import watcher as watching
-from services.control.watcher import Watcher
+from services.control.watcher import Follower, Watcher
 
 from .world import World
 
@@ -105,6 +108,32 @@ def test_an_instance_without_tasks_that_is_deregistered_is_let_go(fleet: World) 
     gone = fleet.instances["a"]
     ContainerInstance.objects.filter(pk=gone).update(status="INACTIVE")
     assert keeps(one) == [everything() - {gone}]
+
+
+def test_events_are_written_down_in_their_order_and_what_cannot_be_ends_the_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[tuple[str, int]] = []
+
+    def take(event: Any) -> None:
+        if event.action == "die":
+            raise DatabaseError("full")
+        written.append((event.action, threading.get_ident()))
+
+    monkeypatch.setattr(watching, "take_event", take)
+    monkeypatch.setattr(Follower, "_run", lambda self: None)
+    with ThreadPoolExecutor(1) as scribes:
+        follower = Follower("a", scribes)
+        told = [
+            EngineEvent(timezone.now(), action, "c", "n", {}, None, None)
+            for action in ("create", "start", "die")
+        ]
+        for event in told[:2]:
+            follower._handle(event)
+        with pytest.raises(DatabaseError):
+            follower._handle(told[2])
+    assert [action for action, _ in written] == ["create", "start"]
+    assert threading.get_ident() not in {thread for _, thread in written}
 
 
 def test_a_watcher_of_many_is_well_as_long_as_each_is_seen_in_its_turn(
