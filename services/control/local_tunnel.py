@@ -34,8 +34,10 @@ log = logging.getLogger(__name__)
 
 OPEN, DATA, END, PING, STATUS = 1, 2, 3, 4, 5  # as in clusters/engine/helper_program.py
 _HEAD = struct.Struct(">IBI")
-_PING = 5.0
-_SILENCE = 20.0
+# Seconds between pings of one helper, at best and at worst; and at most so many a second by one watcher.
+_PING, _SELDOM = 5.0, 10.0
+_MOST_PINGS = 20.0
+_SILENCES = 4  # pings that a helper may leave unanswered
 # Seconds between looks at whether an engine has tasks with a role; and at most so many looks a second by one watcher,
 # so that hundreds of engines at rest cost little. What else decides whether it has a helper, the roster tells.
 _LOOK = 2.0
@@ -100,6 +102,8 @@ class LocalTunnel:
         self._stopping, self._look = threading.Event(), threading.Event()
         self._failures = 0
         self._crowd = 0
+        self.ping_every = _PING
+        self._heard: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"local-{instance_id[:8]}", daemon=True)
         self._thread.start()
 
@@ -114,6 +118,11 @@ class LocalTunnel:
     @property
     def failing(self) -> bool:
         return self._failures > 0
+
+    @property
+    def answering(self) -> bool:
+        """Whether its helper, and so the engine that carries the tunnel, answered a moment ago."""
+        return self._heard is not None and time.monotonic() - self._heard < 1.5 * self.ping_every
 
     def stop(self) -> None:
         self._stopping.set()
@@ -184,12 +193,14 @@ class LocalTunnel:
         but at once where something else is `told` of the instance's row than before."""
         self.pace = max(_LOOK, tunnels / _MOST_LOOKS) if settings.SLIPWAY_TASK_ENDPOINT == "roles" else None
         self._crowd = failing
+        self.ping_every = min(max(_PING, tunnels / _MOST_PINGS), _SELDOM)
         if told != self._told:
             self._told = told
             self._look.set()
 
     def well(self) -> None:
         self._failures = 0
+        self._heard = time.monotonic()
 
 
 class _Multiplexer:
@@ -206,14 +217,14 @@ class _Multiplexer:
         try:
             while not self.owner.stopping:
                 now = time.monotonic()
-                if now - pinged > _PING:
+                if now - pinged > self.owner.ping_every:
                     pinged = now
                     self.send(0, PING)
                 if self.owner.is_due(looked):
                     looked = now
                     if not self.owner.still_wanted():
                         return
-                if now - heard > _SILENCE:
+                if now - heard > _SILENCES * self.owner.ping_every:
                     log.warning("the helper of instance %s went silent", self.owner.instance_id)
                     return
                 data = self.stream.read(min(_PING, (self.owner.pace or 2 * _PING) / 2))

@@ -32,7 +32,8 @@ ROSTER = 2.0  # seconds between looks at which instances there are
 HEARTBEAT = 10.0  # seconds between pings of each engine
 ALIGN = 60.0  # seconds between comparisons of engine and rows
 # At most so many a second by one watcher, so that hundreds of engines at rest cost little: of 200, each is then pinged
-# every 40 s and compared every 2 minutes. Their streams still tell at once; more watchers share the work.
+# every 40 s, unless its helper answers anyway, and compared every 2 minutes. Their streams still tell at once; more
+# watchers share the work.
 _MOST_PINGS = 5.0
 _MOST_COMPARISONS = 1.5
 # Threads that write events down, for all engines: a thread of its own would open the database for each event, 4 ms of
@@ -114,7 +115,9 @@ class Watcher:
             follower = self._followers.get(key)
             if follower is None or not follower.alive:
                 self._followers[key] = Follower(key, self._scribes)
-            self._followers[key].beat(len(wanted), connected=self._seen[key][1])
+            tunnel = self._tunnels.get(key)
+            answering = tunnel is not None and tunnel.answering
+            self._followers[key].beat(len(wanted), connected=self._seen[key][1], answering=answering)
         self._tend_tunnels(wanted)
 
     def _tend_tunnels(self, held: set[str]) -> None:
@@ -273,18 +276,23 @@ class Follower:
 
     # ---- the heartbeat, called from the watcher's own thread ------------------------------------
 
-    def beat(self, engines: int, *, connected: bool) -> None:
+    def beat(self, engines: int, *, connected: bool, answering: bool) -> None:
         """Notice an engine that went silent without ending its stream, and compare now and then. `engines`: how many
-        this watcher follows. The row is read only to compare."""
+        this watcher follows; `answering`: this one's helper answered a moment ago. The row is read only to compare."""
         now, engine = clock.now(), self._engine
-        if now - self._beaten < timedelta(seconds=max(HEARTBEAT, engines / _MOST_PINGS)):
-            return
-        self._beaten = now
-        if engine is None or not connected:
+        every = max(HEARTBEAT, engines / _MOST_PINGS)
+        if answering and every > HEARTBEAT:  # pinged a heartbeat after it fell silent
+            self._beaten = now - timedelta(seconds=every - HEARTBEAT)
+        silent = now - self._beaten >= timedelta(seconds=every)
+        compare = now - self._aligned >= timedelta(seconds=compared_every(engines))
+        if silent:
+            self._beaten = now
+        if engine is None or not connected or not (silent or compare):
             return
         try:
-            engine.ping()
-            if now - self._aligned >= timedelta(seconds=compared_every(engines)):
+            if silent:
+                engine.ping()
+            if compare:
                 self._aligned = now
                 instance = self._instance()
                 align(instance, engine)

@@ -56,6 +56,17 @@ def test_helpers_that_never_answer_are_tried_seldom_and_the_more_so_the_more_the
     assert not tunnel.failing
 
 
+@pytest.mark.parametrize(("tunnels", "every"), [(1, 5), (100, 5), (160, 8), (1000, 10)])
+def test_many_helpers_are_pinged_seldom_but_before_they_give_up(
+    tunnel: LocalTunnel, tunnels: int, every: float
+) -> None:
+    assert not tunnel.answering
+    tunnel.share(tunnels, 0, told=None)
+    assert tunnel.ping_every == every  # of the 30 s after which helper_program.py gives up
+    tunnel.well()
+    assert tunnel.answering
+
+
 class Quiet:
     """A helper's stream on which nothing is said."""
 

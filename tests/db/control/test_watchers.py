@@ -136,6 +136,42 @@ def test_events_are_written_down_in_their_order_and_what_cannot_be_ends_the_stre
     assert threading.get_ident() not in {thread for _, thread in written}
 
 
+class Pinged:
+    """An engine that counts its pings and is compared with nothing."""
+
+    def __init__(self) -> None:
+        self.pings = 0
+
+    def ping(self) -> None:
+        self.pings += 1
+
+
+@pytest.mark.parametrize(
+    ("engines", "answering", "pings"),
+    [(1, False, 6), (1, True, 6), (200, False, 1), (200, True, 0)],
+)
+def test_a_helper_that_answers_spares_pings_where_they_are_rationed(
+    world: World, monkeypatch: pytest.MonkeyPatch, engines: int, answering: bool, pings: int
+) -> None:
+    monkeypatch.setattr(Follower, "_run", lambda self: None)
+    monkeypatch.setattr(watching, "ALIGN", 3600.0)
+    monkeypatch.setattr(watching, "_MOST_COMPARISONS", 0.01)
+    with ThreadPoolExecutor(1) as scribes:
+        follower = Follower("a", scribes)
+    engine: Any = Pinged()
+    follower._engine = engine
+
+    def pass_by(seconds: float, answering: bool) -> int:
+        before = engine.pings
+        for _ in range(round(seconds / watching.ROSTER)):
+            world.clock.advance(watching.ROSTER)
+            follower.beat(engines, connected=True, answering=answering)
+        return int(engine.pings - before)
+
+    assert pass_by(60, answering) == pings
+    assert pass_by(watching.HEARTBEAT, answering=False) == 1 or not answering  # it fell silent
+
+
 def test_a_watcher_of_many_is_well_as_long_as_each_is_seen_in_its_turn(
     fleet: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
