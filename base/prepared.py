@@ -113,6 +113,7 @@ class _Statement:
             self.sql, self.parameters = compiler.as_sql()
             columns: Any = compiler.select[0 : compiler.col_count]
             self.converters = compiler.get_converters([column[0] for column in columns])
+        compiler.apply_converters = _converting(self.converters, connection)
         models_wanted = issubclass(queryset._iterable_class, ModelIterable)
         self.make = _maker(compiler, self.converters, self.alias) if models_wanted else self._values
         # For Django's iterables of values, which ask the compiler: statement and rows are there already.
@@ -138,6 +139,24 @@ class _Statement:
         return list(found)
 
 
+def _converting(converters: Mapping[int, Any], connection: Any) -> Callable[..., Iterator[list[Any]]]:
+    """As a compiler's own `apply_converters`, but for NULL, which every converter leaves as it is."""
+    steps = [
+        (position, convert, expression)
+        for position, (several, expression) in converters.items()
+        for convert in several
+    ]
+
+    def apply(rows: Any, converters: Any) -> Iterator[list[Any]]:
+        for row in map(list, rows):
+            for position, convert, expression in steps:
+                if row[position] is not None:
+                    row[position] = convert(row[position], expression, connection)
+            yield row
+
+    return apply
+
+
 @contextlib.contextmanager
 def _apart(alias: str) -> Iterator[Any]:
     """A connection to write a statement by, which outlives the thread that does: of what is a thread's own, nothing
@@ -152,7 +171,7 @@ def _apart(alias: str) -> Iterator[Any]:
 def _fetched(connection: Any, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
     """What a statement answers. To SQLite by the driver alone, where nobody counts or wraps statements: Django's
     cursors take as long as a short statement itself."""
-    plain = connection.execute_wrappers or connection.queries_logged or connection.needs_rollback
+    plain = connection.execute_wrappers or connection.force_debug_cursor or connection.needs_rollback
     if plain or connection.vendor != "sqlite":
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
