@@ -22,6 +22,7 @@ from django.db.models.base import ModelState
 from django.db.models.expressions import Expression
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.sql import UpdateQuery
+from django.db.transaction import TransactionManagementError
 
 Row = TypeVar("Row")
 
@@ -108,6 +109,7 @@ class _Statement:
     def __init__(self, given: QuerySet[Any, Any]) -> None:
         queryset = given.all()  # of its own, as below its query is changed
         self.queryset, self.alias = queryset, queryset.db
+        self.locks = queryset.query.select_for_update
         with _apart(self.alias) as connection:
             compiler = self.compiler = queryset.query.get_compiler(connection=connection)
             self.sql, self.parameters = compiler.as_sql()
@@ -128,6 +130,8 @@ class _Statement:
     def fetch(self, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         """The rows as the driver gives them."""
         connection = connections[self.alias]
+        if self.locks and connection.features.has_select_for_update and connection.get_autocommit():
+            raise TransactionManagementError("select_for_update cannot be used outside of a transaction.")
         rows = _fetched(connection, self.sql, bound(self.parameters, values, connection))
         if self.compiler.has_extra_select:  # columns to order by alone
             rows = [row[: self.compiler.col_count] for row in rows]
@@ -161,7 +165,9 @@ def _converting(converters: Mapping[int, Any], connection: Any) -> Callable[...,
 def _apart(alias: str) -> Iterator[Any]:
     """A connection to write a statement by, which outlives the thread that does: of what is a thread's own, nothing
     may be kept. Only where the statement depends on the server's version is it opened."""
-    connection = connections.create_connection(alias)
+    connection: Any = connections.create_connection(alias)
+    # Whether there is a transaction, for SELECT ... FOR UPDATE, is asked where it runs.
+    connection.get_autocommit = lambda: False
     try:
         yield connection
     finally:

@@ -156,6 +156,17 @@ def test_a_statement_is_written_once_and_goes_over_the_connection_of_whoever_ask
     run(name="ana")  # here nobody refuses
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(not connection.features.has_select_for_update, reason="SQLite has no locks of rows")
+def test_rows_are_locked_within_a_transaction_only() -> None:
+    locked = Prepared(lambda: User.objects.select_for_update().filter(username=Given("name")).order_by())
+    for _ in range(2):
+        with pytest.raises(transaction.TransactionManagementError):
+            locked.first(name="ana")
+        with transaction.atomic():
+            assert locked.first(name="ana") is None
+
+
 def test_nothing_of_a_thread_is_kept_with_a_statement() -> None:
     mine = Prepared(lambda: User.objects.filter(username=Given("name")).order_by())
     mine.first(name="ana")
