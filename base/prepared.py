@@ -2,7 +2,8 @@
 
 Django's ORM takes several times as long to write a statement as the database takes to answer it, so what every call of
 a busy face asks is prepared: built as a queryset like any other, compiled on first use in each process, and run with
-other values from then on. Nothing is remembered of rows: each run asks the database.
+other values from then on. Each run asks the database; nothing is remembered of rows but, by `PreparedEach`, what was
+made of them.
 
     _BY_KEY = Prepared(lambda: AccessKey.objects.filter(key_id=Given("key_id"), active=True)[:1])
     key = _BY_KEY.first(key_id="AKIA...")
@@ -229,9 +230,8 @@ class _Quick:
         one = self.model.__new__(self.model)
         one._state = ModelState()
         one._state.adding, one._state.db = False, alias
-        one.__dict__.update(
-            zip(names, values, strict=True)
-        )  # what is not among them is deferred, as of `only`
+        # What is not among them is deferred, as of `only`.
+        one.__dict__.update(zip(names, values, strict=True))
         return one
 
 

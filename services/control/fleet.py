@@ -98,15 +98,11 @@ def _attributes(attributes: str, able: str, overlay: str) -> Mapping[str, str]:
     }
 
 
-@lru_cache(maxsize=4096)
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(json.loads(text))
-
-
 def _instance(row: tuple[Any, ...]) -> tuple[model.Instance, tuple[str, ...]]:
     """From a row of pk, version and _INSTANCE_FIELDS: what it says of the instance, and its GPUs."""
     pk, version, status, connected, lost_at, registered_at, attributes, able, overlay, *room = row
-    gpus, cpu, memory, cpu_reserved, memory_reserved, running, pending = _list(room[0]), *room[1:]
+    gpus_text, cpu, memory, cpu_reserved, memory_reserved, running, pending = room
+    gpus = tuple(json.loads(gpus_text))
     one = model.Instance(
         id=pk,
         status="DRAINING" if status == ContainerInstance.Status.DRAINING else "ACTIVE",

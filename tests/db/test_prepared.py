@@ -192,9 +192,8 @@ def test_what_is_made_of_a_row_is_made_once_while_it_says_the_same() -> None:
     )
     make("paul")
     first = names.all()
-    assert [one[0] for one in first] == ["PAUL"] and first[0][
-        1
-    ] is not None  # times as the queryset gives them
+    [(name, zone)] = first
+    assert name == "PAUL" and zone is not None  # times as the queryset gives them
     make("pia")
     assert names.all()[0] is first[0] and len(made) == 2
     User.objects.filter(username="paul").update(username="peter")
