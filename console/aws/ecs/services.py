@@ -123,13 +123,14 @@ def _current(row: Service, current: ServiceRevision, tasks: Counts) -> list[Docu
 
 def _deployments(row: Service, current: ServiceRevision, tasks: Counts) -> list[Document]:
     """As ECS tells rollouts within a service: PRIMARY, what is to run; ACTIVE, whatever else still has tasks, and
-    what was completed before for as long as the rollout is in progress. Waiters ask for a list of one."""
+    for as long as the rollout is in progress what was completed before it, or what it rolls back from. Waiters ask
+    for a list of one."""
     if row.status == Service.Status.INACTIVE:
         return []
     others = {pk for pk, (running, pending) in tasks.items() if pk and running + pending}
     deployment = row.deployment
-    if deployment is not None and deployment.source is not None:
-        others.add(deployment.source.pk)
+    if deployment is not None:
+        others |= {one.pk for one in (deployment.source, deployment.target) if one is not None}
     others.discard(current.pk)
     revisions: Iterable[ServiceRevision] = ()
     if others:

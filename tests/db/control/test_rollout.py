@@ -7,6 +7,7 @@ import pytest
 
 from base.errors import OperationError
 from clusters.engine.fake_world import Behaviour
+from console.aws.ecs.services import shapes
 from services.definitions import deregister_task_definition
 from services.deployment_operations import roll_back, stop_service_deployment
 from services.models import ServiceRevision
@@ -134,6 +135,25 @@ def test_a_rollback_in_mid_deployment_is_the_deployment_s_own(web: World) -> Non
     assert {str(task.task_definition) for task in web.tasks()} == {"web:1"}
     with pytest.raises(OperationError):
         stop_service_deployment(CALLER, service_deployment=deployment.arn)
+
+
+def test_no_client_takes_a_service_for_stable_while_it_rolls_back(web: World) -> None:
+    def stable_after() -> bool:
+        """As the waiter services-stable asks, after whether the deployment has ended."""
+        ended = web.deployment().finished_at is not None
+        told = shapes([web.service()], ())[0]
+        stable = len(told["deployments"]) == 1 and told["runningCount"] == told["desiredCount"]
+        seen.append((stable, ended))
+        return stable and ended
+
+    seen: list[tuple[bool, bool]] = []
+    deploy(web, "sick", healthCheck=CHECK)
+    web.run(2)
+    stop_service_deployment(CALLER, service_deployment=web.deployment().arn, stop_type="ROLLBACK")
+    web.until(stable_after)
+    assert len(seen) > 1
+    assert all(ended for stable, ended in seen if stable), seen
+    assert web.deployment().status == "ROLLBACK_SUCCESSFUL"
 
 
 def test_abort_starts_and_stops_nothing_more_and_heals_from_the_last_completed(web: World) -> None:
