@@ -10,13 +10,14 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
 
 from tests.lab.engine import LabEngine
 from tests.lab.installation import until
-from tests.lab.site import BREAKER, Sampler, Site, container, definition
+from tests.lab.site import BREAKER, LIMITS_OF_TIME, Sampler, Site, container, definition
 
 TASKS = 10
 FAMILY = "killed"
@@ -83,7 +84,7 @@ def test_killed(site: Site, host: LabEngine, victim: str, seed: int) -> None:
         print(f"steady after {time.monotonic() - began:.1f} s")
         killer.join()
         # A kill after the deployment's end must do no harm either.
-        service = site.deployed(FAMILY)
+        service = until(lambda: settled(site), "the engine has what the tasks say", LIMITS_OF_TIME)
     assert [one["status"] for one in service["deployments"][before:]] == ["SUCCESSFUL"], site.story(FAMILY)
     assert service["completed"] == target
     assert max(seen.most()) <= UPPER
@@ -147,12 +148,22 @@ def kill(site: Site, host: LabEngine | None, victim: str, moments: list[float]) 
             site.installation.wait_restarted(victim, old)
 
 
+def settled(site: Site) -> dict[str, Any] | None:
+    """The steady service, once its tasks are what the engine has: what dockerd's death ended after the deployment is
+    found, and replaced, some seconds after dockerd is back."""
+    service = site.deployed(FAMILY)
+    told = {task["containers"][FAMILY]["runtime_id"] for task in site.tasks(FAMILY)}
+    there = {one.id for one in site.containers(running=False)}
+    return service if told == there and len(there) == service["desired_count"] else None
+
+
 def check(site: Site) -> None:
     """Exactly as many containers as tasks, all of the current revision, none without a task, and the books balance."""
     until(lambda: not site.orphans(), "no orphan is left")
     service = site.remote.service(name=FAMILY)
     tasks = site.tasks(FAMILY)
-    assert (len(tasks), {task["definition"] for task in tasks}) == (TASKS, {service["completed"]})
+    found = (len(tasks), {task["definition"] for task in tasks})
+    assert found == (TASKS, {service["completed"]}), site.story(FAMILY)
     running = {one.id for one in site.containers()}
     assert running == {task["containers"][FAMILY]["runtime_id"] for task in tasks}
     assert len(site.containers(running=False)) == TASKS
