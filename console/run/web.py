@@ -13,7 +13,6 @@ import socket
 
 import uvicorn
 
-from base.memory import settle
 from console.run.http import BoundedProtocol
 
 
@@ -46,16 +45,10 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     if options.fd is None:
-        _serve(config(options.host, options.port))
+        uvicorn.Server(config(options.host, options.port)).run()
         return
     with socket.socket(fileno=options.fd) as listener:
-        _serve(config(), [listener])
-
-
-def _serve(settings: uvicorn.Config, sockets: list[socket.socket] | None = None) -> None:
-    settings.load()
-    settle()
-    uvicorn.Server(settings).run(sockets=sockets)
+        uvicorn.Server(config()).run(sockets=[listener])
 
 
 if __name__ == "__main__":
