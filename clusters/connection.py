@@ -7,7 +7,7 @@ or its host, which never counts against a service. One that lasts too long makes
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -16,7 +16,7 @@ from django.db.models import DateTimeField, F, Q
 from django.db.models.functions import Greatest
 
 from base import clock, live, outbox
-from base.prepared import Given, Prepared
+from base.prepared import Given, Prepared, PreparedUpdate
 from clusters.capabilities import capabilities
 from clusters.engine.port import EngineInfo
 from clusters.models import ContainerInstance, instance_topics
@@ -34,7 +34,7 @@ def record_connected(instance: ContainerInstance, info: EngineInfo) -> bool:
         "ecs.cpu-architecture": info.architecture,
         "ecs.instance-type": instance.attributes.get("ecs.instance-type") or _size(info),
     }
-    if _is_as_before(instance, info, facts, built_in) and _heard(instance, now):
+    if _is_as_before(instance, info, facts, built_in) and record_heard(instance):
         return True
     try:
         with transaction.atomic():
@@ -99,17 +99,21 @@ def _is_as_before(
     )
 
 
-def _heard(instance: ContainerInstance, now: datetime) -> bool:
-    """Note that it answered; False where it was called away meanwhile."""
-    with transaction.atomic():
-        row = ContainerInstance.objects.filter(
-            pk=instance.pk, connected=True, disconnected_at=instance.disconnected_at
-        )
-        if not row.update(last_seen_at=now, connection_error=""):
-            return False
-        live.publish("instances", f"instance:{instance.pk}")
+def record_heard(instance: ContainerInstance) -> bool:
+    """Note that it answered, whatever it is now; False where it counts as disconnected."""
+    now = clock.now()
+    if not _HEARD.run(pk=instance.pk, now=now):
+        return False
+    live.publish("instances", f"instance:{instance.pk}")
     instance.last_seen_at = now
     return True
+
+
+_HEARD = PreparedUpdate(
+    lambda: ContainerInstance.objects.filter(pk=Given("pk"), connected=True),
+    last_seen_at=Given("now", DateTimeField()),
+    connection_error="",
+)
 
 
 def _size(info: EngineInfo) -> str:

@@ -59,6 +59,7 @@ app.conf.update(
     task_default_queue="default",
     task_create_missing_queues=True,
     worker_prefetch_multiplier=1,
+    worker_pool="console.pool:TaskPool",
     worker_send_task_events=False,
     worker_hijack_root_logger=False,
     worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -95,7 +96,9 @@ def _take_over(**_: Any) -> None:
     afterwards such leases are this worker's own."""
     from django.db import connection
 
+    from base.memory import settle
     from services.control import sweep
 
     sweep.take_over()
     connection.close()
+    settle()

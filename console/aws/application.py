@@ -11,7 +11,6 @@ import ipaddress
 import logging
 import uuid
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from django.db import close_old_connections, connection
 
 from access.caller import Caller
 from base.errors import OperationError
+from base.threads import RecentFirst
 from console.aws import faces, limits  # noqa: F401 - faces registers what answers
 from console.aws.checks import Invalid, WrongType
 from console.aws.errors import WireError, common, invalid, of_operation, unsupported
@@ -71,7 +71,7 @@ def run(caller: Caller, operation: Operation, request: WireRequest) -> Mapping[s
 
 # ---- ASGI ------------------------------------------------------------------------------------------
 
-_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="aws")
+_threads = RecentFirst(8, "aws")
 """A call waits for the database as a page does. A connection belongs to its thread while it runs."""
 
 

@@ -45,13 +45,13 @@ def web(index: int, listener: int) -> Spec:
 
 
 def worker() -> Spec:
-    """Celery's worker. Threads, because jobs wait for engines and the database; gossip and heartbeats are for
-    fleets of other designs: here rows and leases say who does what."""
+    """Celery's worker. Threads (console/pool.py), because jobs wait for engines and the database; gossip and
+    heartbeats are for fleets of other designs: here rows and leases say who does what."""
     return Spec(
         "worker",
         (
             *(sys.executable, "-m", "celery", "--quiet", "--app", "console.celery", "worker"),
-            *("--pool", "threads", "--concurrency", str(settings.SLIPWAY_JOB_THREADS)),
+            *("--concurrency", str(settings.SLIPWAY_JOB_THREADS)),
             *("--queues", "control,default", "--hostname", "slipway@%h"),
             *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
         ),

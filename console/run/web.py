@@ -13,6 +13,7 @@ import socket
 
 import uvicorn
 
+from base.memory import settle
 from console.run.http import BoundedProtocol
 
 
@@ -45,10 +46,16 @@ def main() -> None:
     options = parser.parse_args()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     if options.fd is None:
-        uvicorn.Server(config(options.host, options.port)).run()
+        _serve(config(options.host, options.port))
         return
     with socket.socket(fileno=options.fd) as listener:
-        uvicorn.Server(config()).run(sockets=[listener])
+        _serve(config(), [listener])
+
+
+def _serve(settings: uvicorn.Config, sockets: list[socket.socket] | None = None) -> None:
+    settings.load()
+    settle()
+    uvicorn.Server(settings).run(sockets=sockets)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor
 from datetime import datetime, timedelta
 
 from django.db import DatabaseError, close_old_connections, connection
@@ -17,7 +17,8 @@ from django.db.models import DateTimeField, Exists, OuterRef, Q, QuerySet
 
 from base import clock, leases
 from base.prepared import Given, Prepared
-from clusters.connection import declare_lost, record_connected, record_disconnected
+from base.threads import RecentFirst
+from clusters.connection import declare_lost, record_connected, record_disconnected, record_heard
 from clusters.engine.errors import EngineError
 from clusters.engine.port import Engine, EngineEvent
 from clusters.engines import engine_of, forget
@@ -31,11 +32,14 @@ log = logging.getLogger(__name__)
 ROSTER = 2.0  # seconds between looks at which instances there are
 HEARTBEAT = 10.0  # seconds between pings of each engine
 ALIGN = 60.0  # seconds between comparisons of engine and rows
+INFORM = (
+    300.0  # seconds between looks at what an engine is: its disk, what it can do; also whenever it comes back
+)
 # At most so many a second by one watcher, so that hundreds of engines at rest cost little: of 200, each is then pinged
-# every 40 s, unless its helper answers anyway, and compared every 2 minutes. Their streams still tell at once; more
+# every 40 s, unless its helper answers anyway, and compared every 4 minutes. Their streams still tell at once; more
 # watchers share the work.
 _MOST_PINGS = 5.0
-_MOST_COMPARISONS = 1.5
+_MOST_COMPARISONS = 0.8
 # Threads that write events down, for all engines: a thread of its own would open the database for each event, 4 ms of
 # SQLite's reading the schema, and with hundreds of engines hundreds would keep what a connection keeps.
 _SCRIBES = 2
@@ -74,7 +78,7 @@ class Watcher:
         self._stopping = threading.Event()
         self._followers: dict[str, Follower] = {}
         self._tunnels: dict[str, LocalTunnel] = {}
-        self._scribes = ThreadPoolExecutor(_SCRIBES, thread_name_prefix="watch-events")
+        self._scribes = RecentFirst(_SCRIBES, "watch-events")
         # Of every instance's row: its status, and whether it answers.
         self._seen: dict[str, tuple[str, bool]] = {}
 
@@ -199,7 +203,7 @@ class Follower:
         self._failures = 0
         self._last_event: datetime | None = None
         self._engine: Engine | None = None
-        self._beaten = self._aligned = clock.now()
+        self._beaten = self._aligned = self._informed = clock.now()
         self._thread = threading.Thread(target=self._run, name=f"watch-{instance_id[:8]}", daemon=True)
         self._thread.start()
 
@@ -242,6 +246,7 @@ class Follower:
     def _follow(self) -> None:
         instance = self._instance()
         self._engine = engine = engine_of(instance)
+        self._informed = clock.now()
         if not record_connected(instance, engine.info()):
             self._failures = len(_BACK_OFF)
             return
@@ -296,6 +301,9 @@ class Follower:
                 self._aligned = now
                 instance = self._instance()
                 align(instance, engine)
+                if now - self._informed < timedelta(seconds=INFORM) and record_heard(instance):
+                    return
+                self._informed = now
                 record_connected(instance, engine.info())
         except EngineError as error:
             self._lost(str(error))

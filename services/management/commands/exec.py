@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from base.memory import settle
 from services.control.terminals import Terminals
 
 
@@ -17,4 +18,5 @@ class Command(BaseCommand):
         terminals = Terminals()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: terminals.stop())
+        settle()
         terminals.run()

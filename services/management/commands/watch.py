@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from base.memory import settle
 from services.control.watcher import Watcher
 
 
@@ -17,4 +18,5 @@ class Command(BaseCommand):
         watcher = Watcher()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, lambda *_: watcher.stop())
+        settle()
         watcher.run()

@@ -172,6 +172,29 @@ def test_a_helper_that_answers_spares_pings_where_they_are_rationed(
     assert pass_by(watching.HEARTBEAT, answering=False) == 1 or not answering  # it fell silent
 
 
+def test_what_an_engine_is_is_looked_at_less_often_than_what_it_runs(
+    fleet: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+    informed: list[str] = []
+    monkeypatch.setattr(Follower, "_run", lambda self: None)
+    monkeypatch.setattr(watching, "align", lambda instance, engine: compared.append(instance.pk))
+    monkeypatch.setattr(watching, "record_connected", lambda instance, info: informed.append(instance.pk))
+    key = fleet.instances["a"]
+    with ThreadPoolExecutor(1) as scribes:
+        follower = Follower(key, scribes)
+    follower._engine = fleet.engine("a")
+    for _ in range(round(2 * watching.INFORM / watching.ROSTER)):
+        fleet.clock.advance(watching.ROSTER)
+        follower.beat(1, connected=True, answering=False)
+    assert (len(compared), len(informed)) == (10, 2)
+    assert fleet.instance("a").last_seen_at == fleet.clock.now() - timedelta(seconds=watching.ALIGN)
+    ContainerInstance.objects.filter(pk=key).update(connected=False)  # called away since the roster was read
+    fleet.clock.advance(watching.ALIGN)
+    follower.beat(1, connected=True, answering=False)
+    assert len(informed) == 3
+
+
 def test_a_watcher_of_many_is_well_as_long_as_each_is_seen_in_its_turn(
     fleet: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
