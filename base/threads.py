@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
@@ -97,12 +98,9 @@ class _Work:
 
     def run(self) -> Callable[[], None]:
         """Do it; what is returned tells those who wait for it."""
-        future = self.future
-        if not future.set_running_or_notify_cancel():
+        if not self.future.set_running_or_notify_cancel():
             return lambda: None
         try:
-            result = self.function()
+            return partial(self.future.set_result, self.function())
         except BaseException as error:  # whoever waits for it gets it
-            failure = error
-            return lambda: future.set_exception(failure)
-        return lambda: future.set_result(result)
+            return partial(self.future.set_exception, error)

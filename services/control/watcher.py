@@ -32,9 +32,8 @@ log = logging.getLogger(__name__)
 ROSTER = 2.0  # seconds between looks at which instances there are
 HEARTBEAT = 10.0  # seconds between pings of each engine
 ALIGN = 60.0  # seconds between comparisons of engine and rows
-INFORM = (
-    300.0  # seconds between looks at what an engine is: its disk, what it can do; also whenever it comes back
-)
+# Seconds between looks at what an engine is (its disk, what it can do); it is also asked whenever it comes back.
+INFORM = 300.0
 # At most so many a second by one watcher, so that hundreds of engines at rest cost little: of 200, each is then pinged
 # every 40 s, unless its helper answers anyway, and compared every 4 minutes. Their streams still tell at once; more
 # watchers share the work.
