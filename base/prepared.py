@@ -94,12 +94,14 @@ class PreparedEach(Generic[Row]):
     def all(self, **values: Any) -> list[Row]:
         statement = self._rows._compiled()
         rows, made = statement.fetch(values), self._made
-        unknown = [row for row in rows if row not in made]
-        if unknown:
-            if len(made) + len(unknown) > self._kept:
-                made = self._made = {}  # another thread may still read the old one
-                unknown = list(rows)
-            made.update(zip(unknown, map(self._make, statement.make(unknown)), strict=True))
+        found = [made.get(row) for row in rows]
+        unknown = [row for row, one in zip(rows, found, strict=True) if one is None]
+        if not unknown:
+            return cast("list[Row]", found)
+        if len(made) + len(unknown) > self._kept:
+            made = self._made = {}  # another thread may still read the old one
+            unknown = list(rows)
+        made.update(zip(unknown, map(self._make, statement.make(unknown)), strict=True))
         return [made[row] for row in rows]
 
 

@@ -239,8 +239,9 @@ class Query:
         return frozenset(one.subject for one in self.expression.comparisons())
 
     @property
-    def asks_version(self) -> bool:
-        return "agentVersion" in self.subjects
+    def asks_more(self) -> bool:
+        """Whether the facts must hold what few queries ask for."""
+        return not self.subjects.isdisjoint(("agentVersion", "registeredAt"))
 
     @property
     def asks_groups(self) -> bool:

@@ -162,6 +162,8 @@ class Service(models.Model):
         indexes = [
             models.Index(fields=["cluster", "name"]),
             models.Index(fields=["arn"]),
+            # Which daemons a cluster has is asked at every plan of each of its services.
+            models.Index(fields=["cluster", "name"], condition=Q(daemon=True), name="daemons_of_cluster"),
             models.Index(
                 fields=["lease_until"], condition=Q(lease_until__isnull=False), name="service_by_lease"
             ),

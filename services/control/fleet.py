@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, QuerySet, TextField, Value
+from django.db.models import Count, QuerySet, TextField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast
 
@@ -23,7 +23,7 @@ from services.usage import task_groups
 OVERLAY = "slipway.network"  # attribute of instances that are in their cluster's overlay
 # Of an instance, read for every plan: certificates and errors are of no interest to it. Documents come as their text.
 _INSTANCE_FIELDS = (
-    *("status", "connected", "lost_at", "registered_at"),
+    *("status", "connected", "lost_at"),
     *("attributes_text", "capabilities_text", "overlay_text", "gpus_text"),
     *("cpu", "memory", "cpu_reserved", "memory_reserved", "running_tasks", "pending_tasks"),
 )
@@ -45,8 +45,9 @@ def instances(
     them. A further query, one for all instances, is made only where one asks for task groups, and where an instance
     has GPUs. `closed`: those closed to the tasks to be placed; None: as the critical daemons of the cluster say."""
     queries = list(queries)
-    which = _WITH_VERSIONS if any(query.asks_version for query in queries) else _ROWS
-    rows = which.all(cluster=cluster_id)
+    which = _ROWS_WITH_MORE if any(query.asks_more for query in queries) else _ROWS
+    # In an order of their own, so that a plan comes out the same again; in Python, where that costs next to nothing.
+    rows = sorted(which.all(cluster=cluster_id), key=lambda row: row[0].id)
     ports: dict[str, set[model.Port]] = defaultdict(set)
     for instance_id, port, protocol in _PORTS.all(cluster=cluster_id):
         ports[instance_id].add((port, protocol))
@@ -66,10 +67,9 @@ def instances(
     return with_closed(found, closed_instances(cluster_id, found) if closed is None else closed)
 
 
-def _rows(version: Any) -> QuerySet[ContainerInstance, Any]:
-    """`version`: of the engine, for queries that ask for it."""
+def _rows() -> QuerySet[ContainerInstance]:
     rows = ContainerInstance.objects.filter(cluster=Given("cluster")).exclude(status="INACTIVE")
-    return rows.annotate(version=version, **_TEXTS).values_list("pk", "version", *_INSTANCE_FIELDS)
+    return rows.annotate(**_TEXTS).order_by()
 
 
 _PORTS: Prepared[Any] = Prepared(
@@ -99,9 +99,10 @@ def _attributes(attributes: str, able: str, overlay: str) -> Mapping[str, str]:
 
 
 def _instance(row: tuple[Any, ...]) -> tuple[model.Instance, tuple[str, ...]]:
-    """From a row of pk, version and _INSTANCE_FIELDS: what it says of the instance, and its GPUs."""
-    pk, version, status, connected, lost_at, registered_at, attributes, able, overlay, *room = row
-    gpus_text, cpu, memory, cpu_reserved, memory_reserved, running, pending = room
+    """From a row of pk, _INSTANCE_FIELDS and perhaps _MORE: what it says of the instance, and its GPUs."""
+    pk, status, connected, lost_at, attributes, able, overlay, gpus_text, *room = row
+    cpu, memory, cpu_reserved, memory_reserved, running, pending, *more = room
+    version, registered_at = more or ("", None)
     gpus = tuple(json.loads(gpus_text))
     one = model.Instance(
         id=pk,
@@ -122,8 +123,12 @@ def _instance(row: tuple[Any, ...]) -> tuple[model.Instance, tuple[str, ...]]:
     return one, gpus
 
 
-_ROWS = PreparedEach(lambda: _rows(Value("")), _instance)
-_WITH_VERSIONS = PreparedEach(lambda: _rows(KT("info__version")), _instance)
+_MORE = ("version", "registered_at")
+_ROWS = PreparedEach(lambda: _rows().values_list("pk", *_INSTANCE_FIELDS), _instance)
+_ROWS_WITH_MORE = PreparedEach(
+    lambda: _rows().annotate(version=KT("info__version")).values_list("pk", *_INSTANCE_FIELDS, *_MORE),
+    _instance,
+)
 
 
 def with_others(fleet: tuple[model.Instance, ...]) -> tuple[model.Instance, ...]:

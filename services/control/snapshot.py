@@ -315,8 +315,19 @@ def _newest_times(
     service: Service, deployment: Deployment | None, effective: ServiceRevision | None
 ) -> tuple[datetime | None, datetime | None]:
     """(newest healthy_at among the deployment's tasks, newest started_at of the revision's)."""
-    of_revision = Task.objects.filter(service=service, revision=effective).order_by()
-    started = of_revision.aggregate(newest=Max("started_at"))["newest"]
+    if effective is None:
+        return None, None
+    given = {"service": service.pk, "revision": effective.pk}
+    started = _NEWEST_STARTED.first(**given)
     if deployment is None:
         return None, started
-    return of_revision.filter(deployment=deployment).aggregate(newest=Max("healthy_at"))["newest"], started
+    return _NEWEST_HEALTHY.first(**given, deployment=deployment.pk), started
+
+
+def _newest(field: str, **more: Any) -> QuerySet[Task, Any]:
+    rows = Task.objects.filter(service=Given("service"), revision=Given("revision"), **more).order_by()
+    return rows.values("revision").annotate(newest=Max(field)).values_list("newest", flat=True)
+
+
+_NEWEST_STARTED: Prepared[Any] = Prepared(lambda: _newest("started_at"))
+_NEWEST_HEALTHY: Prepared[Any] = Prepared(lambda: _newest("healthy_at", deployment=Given("deployment")))

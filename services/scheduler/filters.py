@@ -7,7 +7,6 @@ order in which reasons are told (docs/scheduler.md shows it step by step).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -51,26 +50,28 @@ class Slot:
     instance: Instance
     cpu: int  # free CPU units
     memory: int  # free MiB
-    ports: set[Port]  # host ports in use
+    ports: frozenset[Port]  # host ports in use
     gpus: int  # free ones
     taken: int  # tasks of the service on it, also those being replaced or stopped: what distinctInstance sees
     count: int  # tasks of the service that are to stay: what spread sees
     group: str  # of the tasks that are placed and thought away
-    group_counts: Counter[str]
+    group_counts: Mapping[
+        str, int
+    ]  # as the ports never changed but replaced: untouched ones are the instance's own
     running_tasks: int
 
     @classmethod
     def of(cls, instance: Instance, taken: int, count: int, group: str = "") -> Slot:
         free_cpu = instance.cpu - instance.cpu_reserved
         free_memory = instance.memory - instance.memory_reserved
-        ports, groups = set(instance.ports), Counter(instance.groups)
         gpus = instance.gpus - instance.gpus_reserved
-        running = instance.running_tasks
-        free = (free_cpu, free_memory, ports, gpus)
-        return cls(instance.id, instance, *free, taken, count, group, groups, running)
+        return cls(
+            instance.id, instance, free_cpu, free_memory, instance.ports, gpus, taken, count, group,
+            instance.groups, instance.running_tasks,
+        )  # fmt: skip
 
     def copy(self) -> Slot:
-        return replace(self, ports=set(self.ports), group_counts=Counter(self.group_counts))
+        return replace(self)
 
     def reserve(self, demand: Demand) -> None:
         self.cpu -= demand.cpu
@@ -89,7 +90,7 @@ class Slot:
     def _count(self, change: int) -> None:
         self.taken += change
         self.running_tasks += change
-        self.group_counts[self.group] += change
+        self.group_counts = {**self.group_counts, self.group: self.group_counts.get(self.group, 0) + change}
 
     # ---- facts of cluster queries --------------------------------------------------------------
 
@@ -196,8 +197,29 @@ LASTING: tuple[Filter, ...] = (*SUITABLE, has_its_daemons)
 FILTERS: tuple[Filter, ...] = LASTING + PASSING
 
 
-def fits(slot: Slot, request: Request) -> bool:
-    return not any(check(slot, request) for check in FILTERS)
+# What a request must have for a filter to have anything against any instance. Those that are not here always may.
+_ONLY_FOR: Mapping[Filter, Callable[[Request], object]] = {
+    of_provider: lambda request: request.group_of_instances,
+    has_attributes: lambda request: request.required_attributes,
+    member_of: lambda request: request.constraints,
+    free_ports: lambda request: request.demand.ports,
+    enough_gpus: lambda request: request.demand.gpus,
+    distinct_instance: lambda request: request.distinct_instance,
+    member_of_by_tasks: lambda request: request.constraints,
+}
+
+
+def filters_for(request: Request) -> tuple[Filter, ...]:
+    """Those of FILTERS that matter to this request: most of them do not, and a fleet has hundreds of instances."""
+    return tuple(one for one in FILTERS if one not in _ONLY_FOR or _ONLY_FOR[one](request))
+
+
+def fits(slot: Slot, request: Request, filters: Iterable[Filter] = FILTERS) -> bool:
+    """`filters`: those for the request, where it is asked of many slots."""
+    for check in filters:  # noqa: SIM110 - a generator takes longer than most filters
+        if check(slot, request):
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

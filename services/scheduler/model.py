@@ -27,8 +27,9 @@ class Query(Protocol):
         """Whether tasks that come and go change the answer."""
 
     @property
-    def asks_version(self) -> bool:
-        """Whether it asks for the version of an instance's agent, here the engine's."""
+    def asks_more(self) -> bool:
+        """Whether it asks for what few do: the version of an instance's agent, here the engine's, or when it was
+        registered. Only then has an instance to say it."""
 
     @property
     def asks_groups(self) -> bool:

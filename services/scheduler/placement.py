@@ -8,10 +8,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
-from services.scheduler.filters import LASTING, PASSING, Refusal, Request, Slot, fits, refusal
+from services.scheduler.filters import (
+    LASTING,
+    PASSING,
+    Refusal,
+    Request,
+    Slot,
+    filters_for,
+    fits,
+    refusal,
+)
 from services.scheduler.model import Demand, Instance, Strategy, Task
 
 AVAILABILITY_ZONE = "ecs.availability-zone"
@@ -35,26 +45,28 @@ class Ranking:
     """
 
     def __init__(self, strategies: Sequence[Strategy], slots: Iterable[Slot], seed: int) -> None:
-        self.strategies = tuple(strategies) or DEFAULT
+        strategies = tuple(strategies) or DEFAULT
         self._random = random.Random(seed)  # noqa: S311 - placement, not secrets
         self._groups: dict[str, Counter[str]] = {
-            name: Counter() for s in self.strategies if (name := _attribute(s)) is not None
+            name: Counter() for s in strategies if (name := _attribute(s)) is not None
         }
+        self._keys = [self._key(strategy) for strategy in strategies]
         for slot in slots:
             self._count(slot, slot.count)
 
     def rank(self, slot: Slot) -> Rank:
-        parts: list[float | int | str] = [self._part(strategy, slot) for strategy in self.strategies]
-        parts += (slot.count, -slot.cpu, -slot.memory, slot.id)
-        return tuple(parts)
+        return (*[key(slot) for key in self._keys], slot.count, -slot.cpu, -slot.memory, slot.id)
 
-    def _part(self, strategy: Strategy, slot: Slot) -> float | int:
+    def _key(self, strategy: Strategy) -> Callable[[Slot], float | int]:
         if strategy.type == "random":
-            return self._random.random()
+            return lambda slot: self._random.random()
         if strategy.type == "binpack":
-            return slot.cpu if strategy.field.lower() == "cpu" else slot.memory
+            return attrgetter("cpu" if strategy.field.lower() == "cpu" else "memory")
         name = _attribute(strategy)
-        return slot.count if name is None else self._groups[name][slot.instance.attributes.get(name, "")]
+        if name is None:
+            return attrgetter("count")
+        counts = self._groups[name]
+        return lambda slot: counts[slot.instance.attributes.get(name, "")]
 
     def add(self, slot: Slot, demand: Demand) -> None:
         slot.reserve(demand)
@@ -96,7 +108,8 @@ def place(
     """
     slots = _slots(instances, tasks_by_instance or {}, taken_by_instance, request.group)
     ranking = Ranking(strategies, slots, seed)
-    candidates = [slot for slot in slots if fits(slot, request)]
+    filters = filters_for(request)
+    candidates = [slot for slot in slots if fits(slot, request, filters)]
     chosen: list[str] = []
     while len(chosen) < count:
         if not candidates:
@@ -104,7 +117,7 @@ def place(
         best = min(candidates, key=ranking.rank)
         ranking.add(best, request.demand)
         chosen.append(best.id)
-        if not fits(best, request):
+        if not fits(best, request, filters):
             # Room only shrinks while placing: what does not fit once is not looked at again.
             candidates.remove(best)
     return Placement(tuple(chosen))

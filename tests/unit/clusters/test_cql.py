@@ -244,7 +244,8 @@ def test_every_subject_can_be_asked(subject: str) -> None:
 def test_a_query_says_what_it_asks() -> None:
     assert compile_query("not (attribute:a exists or task:group == x)").asks_groups
     assert not compile_query("runningTasksCount < 3").asks_groups
-    assert compile_query("agentVersion >= 20.10 and attribute:a exists").asks_version
-    assert not compile_query("attribute:agentVersion exists").asks_version
+    assert compile_query("agentVersion >= 20.10 and attribute:a exists").asks_more
+    assert compile_query("registeredAt > 2020-01-01").asks_more
+    assert not compile_query("attribute:agentVersion exists").asks_more
     assert compile_query("runningTasksCount < 3").asks_tasks
     assert not compile_query("attribute:a == b and agentConnected == true").asks_tasks

@@ -9,12 +9,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clusters.cql import compile_query
-from services.scheduler.filters import Request
-from services.scheduler.model import Demand, Instance, Strategy
+from services.scheduler.filters import FILTERS, Request, Slot, filters_for, fits
+from services.scheduler.model import AUTO_SCALING_GROUP, Demand, Instance, Strategy
 from services.scheduler.placement import choose_victims, make_room, place
-from tests.unit.scheduler.build import ZONE, instance, task
+from tests.unit.scheduler.build import QUERIES, ZONE, instance, task
 
 SMALL = Request(Demand(256, 512))
 
@@ -66,6 +68,40 @@ def test_a_refusal_names_the_closest_match(
     what: str, instances: list[Instance], request_: Request, reason: str
 ) -> None:
     assert why_not(instances, request_) == reason
+
+
+PORTS = st.frozensets(st.sampled_from([(80, "tcp"), (80, "udp"), (443, "tcp")]), max_size=2)
+WORDS = st.dictionaries(st.sampled_from([ZONE, AUTO_SCALING_GROUP]), st.sampled_from("ab"))
+REQUESTS = st.builds(
+    Request,
+    st.builds(Demand, st.sampled_from([0, 256]), st.sampled_from([0, 512]), PORTS, st.integers(0, 2)),
+    st.booleans(),
+    WORDS,
+    st.lists(st.sampled_from(sorted(QUERIES)), max_size=2).map(
+        lambda texts: tuple(map(compile_query, texts))
+    ),
+    st.just("service:web"),
+    st.sampled_from(["", "a", "b"]),
+)
+SLOTS = st.builds(
+    Slot.of,
+    st.builds(
+        Instance, st.just("i1"), st.just("ACTIVE"), st.just(True), st.just(1024), st.just(2048),
+        st.sampled_from([0, 900, 2000]), st.sampled_from([0, 2000, 4000]), PORTS, st.integers(1, 2), st.integers(0, 1),
+        WORDS, running_tasks=st.integers(0, 4), closed=st.sampled_from(["", "agent"]),
+    ),
+    st.integers(0, 1),
+    st.just(0),
+)  # fmt: skip
+
+
+@given(SLOTS, REQUESTS)
+def test_the_filters_left_out_for_a_request_would_not_have_refused_it(slot: Slot, request: Request) -> None:
+    assert fits(slot, request, filters_for(request)) == (not any(check(slot, request) for check in FILTERS))
+
+
+def test_most_filters_are_left_out_for_an_undemanding_task() -> None:
+    assert [one.__name__ for one in filters_for(SMALL)] == ["has_its_daemons", "enough_cpu", "enough_memory"]
 
 
 def test_distinct_instance_sees_tasks_that_are_being_replaced() -> None:
