@@ -2,7 +2,8 @@
 
 A filter is a function `(slot, request) -> str`: "" where the instance passes, else the rest of the sentence
 "The closest matching (container-instance ID) …". To add one, write it and name it in `FILTERS`; the order is the
-order in which reasons are told (docs/scheduler.md shows it step by step).
+order in which reasons are told (docs/scheduler.md shows it step by step). Where few requests give it anything to do,
+say which in `_ONLY_FOR`.
 """
 
 from __future__ import annotations
