@@ -3,6 +3,9 @@
 A row is woken by setting `wake_at`. The claimer clears it before it reads any fact, so whatever is woken afterwards
 shows at the release: then the claim is kept for another round. A dead worker's lease expires by itself; one that is
 started again in its place takes back at once what its predecessor held.
+
+A message may come twice. The second is dropped where the row is soon to be looked at anyway: otherwise each would send
+one of its own for the next look, and while an engine is silent, or a plan waits, one double would be many.
 """
 
 from __future__ import annotations
@@ -28,6 +31,9 @@ from base.prepared import Given, PreparedUpdate
 log = logging.getLogger(__name__)
 
 LEASE = 20.0  # seconds; longer work renews
+# A row that is due within this time, but no sooner than that, is left to the message which is on its way for then, or
+# to the sweep. Not sooner: clocks of workers differ. Not later: a clock may have been put back by hours.
+_LEFT = (timedelta(seconds=0.5), timedelta(seconds=60))
 
 
 def worker() -> str:
@@ -56,6 +62,18 @@ def claim(model: type[models.Model], key: object, seconds: float = LEASE) -> str
     owner = f"{worker()}-{uuid.uuid4().hex}"
     until = now + timedelta(seconds=seconds)
     return owner if _statements(model).claim.run(pk=key, now=now, owner=owner, until=until) else None
+
+
+def claim_due(model: type[models.Model], key: object) -> str | None:
+    """As `claim`, or None where a message came that is for later, or was doubled."""
+    now = clock.now()
+    owner = f"{worker()}-{uuid.uuid4().hex}"
+    soon, late = (now + distance for distance in _LEFT)
+    until = now + timedelta(seconds=LEASE)
+    claimed = _statements(model).claim_due.run(
+        pk=key, now=now, soon=soon, late=late, owner=owner, until=until
+    )
+    return owner if claimed else None
 
 
 def renew(model: type[models.Model], key: object, owner: str, seconds: float = LEASE) -> bool:
@@ -96,9 +114,11 @@ class _Statements:
             return rows().filter(lease_owner=Given("owner"))
 
         free = unclaimed(Given("now", DateTimeField()))
-        self.claim = PreparedUpdate(
-            lambda: rows().filter(free), lease_owner=Given("owner"), lease_until=until, wake_at=None
-        )
+        soon, late = Given("soon", DateTimeField()), Given("late", DateTimeField())
+        due = Q(wake_at=None) | Q(wake_at__lte=soon) | Q(wake_at__gt=late)
+        taken: dict[str, Any] = {"lease_owner": Given("owner"), "lease_until": until, "wake_at": None}
+        self.claim = PreparedUpdate(lambda: rows().filter(free), **taken)
+        self.claim_due = PreparedUpdate(lambda: rows().filter(free, due), **taken)
         self.renew = PreparedUpdate(held, lease_until=until)
         self.release = PreparedUpdate(
             lambda: held().filter(wake_at=None),

@@ -17,7 +17,7 @@ from clusters.engine.port import Engine
 from clusters.engines import engine_of
 from clusters.models import ContainerInstance
 from services.control import effects, observe
-from services.control.claim import again, claim, drop, release, renew
+from services.control.claim import again, claim_due, drop, release, renew
 from services.control.observe import Seen
 from services.control.transitions import advance, ask_to_stop, lock_service, take_down, topics
 from services.models import Task, TaskContainer
@@ -50,7 +50,7 @@ _SIGNAL_EXPLAINS = timedelta(minutes=2)  # as long as a stop may take (stopTimeo
 
 def drive(task_id: str) -> None:
     """Carry the task as far as it goes now."""
-    owner = claim(Task, task_id)
+    owner = claim_due(Task, task_id)
     if owner is None:
         return
     try:

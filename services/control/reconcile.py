@@ -8,7 +8,7 @@ from base import clock
 from services import wakeup
 from services.control import resolving, snapshot, task_sets
 from services.control.apply import Outdated, apply
-from services.control.claim import again, claim, drop, release
+from services.control.claim import again, claim_due, drop, release
 from services.models import Service
 from services.scheduler.model import EnterStage, ExpirePause, SetDeployment
 from services.scheduler.plan import plan
@@ -16,7 +16,7 @@ from services.scheduler.plan import plan
 
 def reconcile(service_id: int) -> None:
     """Bring what runs nearer to what should run."""
-    owner = claim(Service, service_id)
+    owner = claim_due(Service, service_id)
     if owner is None:
         return
     try:

@@ -15,7 +15,7 @@ from services.control import apply as applying
 from services.control import reconcile, snapshot, sweep
 from services.control.claim import again, claim, release, renew
 from services.models import Service, Task
-from services.wakeup import wake_service
+from services.wakeup import wake_service, wake_task
 
 from .world import World, accounts
 
@@ -76,6 +76,20 @@ def test_a_worker_that_is_started_again_takes_over_at_once(web: World) -> None:
     sweep.take_over()
     web.run(1)
     assert len(web.running()) == 5
+
+
+def test_messages_that_come_doubled_do_not_breed(web: World) -> None:
+    """A task whose engine is silent is looked at every second, and each look sends for the next one."""
+    web.copies = 2
+    web.hosts["one"].go_down()
+    for task in web.tasks():
+        wake_task(task.pk)
+    began = len(web.job_log)
+    web.run(12)
+    looks = len(web.job_log) - began
+    assert (
+        12 <= looks < 200
+    )  # 2 to the power of 12 for each task, where every message sent one and its double
 
 
 def test_another_worker_s_claims_are_left_to_it(web: World, settings: Any) -> None:

@@ -120,7 +120,7 @@ def test_a_seed_plays_the_same_whatever_was_played_before(haunt: Haunt) -> None:
 @pytest.mark.slow
 def test_a_storm_is_worth_something(haunt: Haunt) -> None:
     """One with everything in it: workers died at statements and at engine calls, jobs ran within jobs."""
-    world = haunt(17, tell)
+    world = haunt(5, tell)
     storm = Storm(world)
     world.lost, world.doubled, world.dying, world.stalling, world.weaving = 0.2, 0.2, 0.01, 0.02, 0.4
     world.after_step = Laws(storm).hold
