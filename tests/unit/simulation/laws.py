@@ -91,8 +91,9 @@ def arrived(fleet: Driving) -> None:
         assert service.steady or service.completed is None, f"{service.name} is not steady: {service.waiting}"
         for task in live:
             assert task.status is Status.RUNNING and task.desired == "RUNNING", task
-            # An ABORT leaves what runs as it is.
-            assert task.revision == service.completed or service.ended[-1][1] == "STOPPED", task
+            # An ABORT leaves what runs as it is, and so does a rollback that fails.
+            left = service.ended and service.ended[-1][1] in ("STOPPED", "ROLLBACK_FAILED")
+            assert task.revision == service.completed or left, task
             wanted[task.host, task.id] += 2 if fleet.needs_pause(task) else 1
     there = Counter((host.id, c.task) for host, c in fleet.containers() if c.task and c.status == "running")
     assert there == wanted, f"engines: {there - wanted} too many, {wanted - there} missing"

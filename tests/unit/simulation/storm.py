@@ -217,6 +217,8 @@ class Storm(Planning):
             self.resolve_images(service)
             service.characters = {k: "mended" if c == "flaky" else c for k, c in service.characters.items()}
         ill = {c.task for _, c in self.containers() if c.health is Health.UNHEALTHY}
+        # Also those whose container has gone meanwhile: what they were found to be counts against them.
+        ill |= {task.id for task in self.live.values() if task.health is Health.UNHEALTHY}
         for task in self.live.values():
             if task.fate == "turns unhealthy" and task.id not in ill:
                 task.fate = "good"
