@@ -14,6 +14,12 @@ def now() -> datetime:
     return _source() if _source is not None else datetime.now(UTC)
 
 
+def moment(text: str) -> datetime:
+    """Of a text as of ISO 8601; without an offset: UTC. A ValueError where it is none."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
 @contextmanager
 def frozen_by(source: Callable[[], datetime]) -> Iterator[None]:
     """Let `source` tell the time inside the block (tests, simulation)."""

@@ -17,7 +17,7 @@ from services.models import Service, Task
 
 RECONCILE = "services.reconcile_service"
 DRIVE = "services.drive_task"
-_SOON = 60.0  # seconds
+SOON = 60.0  # seconds; what is due later is left to the sweep, without a message
 
 
 def _not_due(now: datetime | Given) -> Q:
@@ -76,5 +76,5 @@ def send_later(job: str, key: object, wake_at: datetime | None) -> None:
     """A message for a wake-up that stands in the row already, so that it comes on time; far ones are the sweep's."""
     if wake_at is not None:
         delay = (wake_at - clock.now()).total_seconds()
-        if delay < _SOON:
+        if delay < SOON:
             jobs_by_name.send(job, key, delay=max(0.0, delay))

@@ -16,6 +16,8 @@ from typing import Any
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
+from base.clock import moment
+
 Problems = dict[str, str]
 """Path -> the constraint that it does not satisfy."""
 Check = Callable[[Any, str, Problems], Any]
@@ -213,8 +215,7 @@ def _timestamp(shape: Shape, seen: dict[str, Check]) -> Check:
             if isinstance(value, int | float) and not isinstance(value, bool):
                 return datetime.fromtimestamp(value, UTC)
             if isinstance(value, str):
-                found = datetime.fromisoformat(value)
-                return found if found.tzinfo else found.replace(tzinfo=UTC)
+                return moment(value)
         except (ValueError, OverflowError, OSError):
             pass
         raise WrongType(f"{path} must be a time: seconds since 1970, or as of ISO 8601.")

@@ -27,13 +27,14 @@ from django.db.models import DateTimeField, Q, QuerySet
 
 from base import clock
 from base.prepared import Given, PreparedUpdate
+from services.wakeup import SOON
 
 log = logging.getLogger(__name__)
 
 LEASE = 20.0  # seconds; longer work renews
-# A row that is due within this time, but no sooner than that, is left to the message which is on its way for then, or
-# to the sweep. Not sooner: clocks of workers differ. Not later: a clock may have been put back by hours.
-_LEFT = (timedelta(seconds=0.5), timedelta(seconds=60))
+# A row that is due after the first and before the second is left to the message which is on its way for then, or to
+# the sweep. Not sooner: workers' clocks differ. Not later: no message is, and a clock may have been put back by hours.
+_LEFT = (timedelta(seconds=0.5), timedelta(seconds=SOON))
 
 
 def worker() -> str:
@@ -58,22 +59,19 @@ def unclaimed(now: datetime | Given) -> Q:
 
 def claim(model: type[models.Model], key: object, seconds: float = LEASE) -> str | None:
     """The owner's token, or None where another holds the lease."""
-    now = clock.now()
-    owner = f"{worker()}-{uuid.uuid4().hex}"
-    until = now + timedelta(seconds=seconds)
-    return owner if _statements(model).claim.run(pk=key, now=now, owner=owner, until=until) else None
+    return _taken(_statements(model).claim, key, seconds)
 
 
 def claim_due(model: type[models.Model], key: object) -> str | None:
     """As `claim`, or None where a message came that is for later, or was doubled."""
+    return _taken(_statements(model).claim_due, key, LEASE)
+
+
+def _taken(statement: PreparedUpdate, key: object, seconds: float) -> str | None:
     now = clock.now()
-    owner = f"{worker()}-{uuid.uuid4().hex}"
+    owner, until = f"{worker()}-{uuid.uuid4().hex}", now + timedelta(seconds=seconds)
     soon, late = (now + distance for distance in _LEFT)
-    until = now + timedelta(seconds=LEASE)
-    claimed = _statements(model).claim_due.run(
-        pk=key, now=now, soon=soon, late=late, owner=owner, until=until
-    )
-    return owner if claimed else None
+    return owner if statement.run(pk=key, now=now, soon=soon, late=late, owner=owner, until=until) else None
 
 
 def renew(model: type[models.Model], key: object, owner: str, seconds: float = LEASE) -> bool:

@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +13,7 @@ from django.db.models import Count, QuerySet, TextField
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, JSONArray
 
+from base import clock
 from base.prepared import Given, Prepared, PreparedEach
 from clusters.models import ContainerInstance, HeldGpu, HostPort, ec2_instance_id
 from services.control.closing import Closed, closed_instances, with_closed
@@ -115,16 +115,10 @@ def _instance(row: tuple[str]) -> tuple[model.Instance, tuple[str, ...]]:
         attributes=_attributes(attributes, able, overlay),
         agent_version=version or "",
         ec2_instance_id=ec2_instance_id(pk),
-        registered_at=_moment(registered_at) if registered_at else None,
+        registered_at=clock.moment(registered_at) if registered_at else None,
         running_tasks=running + pending,
     )
     return one, gpus
-
-
-def _moment(text: str) -> datetime:
-    """As the database writes it: in UTC, which SQLite does not say."""
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 _ROWS = PreparedEach(lambda: _rows(*_READ), _instance)

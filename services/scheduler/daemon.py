@@ -24,7 +24,7 @@ from datetime import datetime
 from services.scheduler import wording
 from services.scheduler.census import Census, Limits
 from services.scheduler.crew import Budget, Crew
-from services.scheduler.filters import FILTERS, SUITABLE, Request, Slot, refusal
+from services.scheduler.filters import SUITABLE, Request, Slot, fits, refusal
 from services.scheduler.model import (
     AUTO_SCALING_GROUP,
     Instance,
@@ -65,7 +65,7 @@ def _serves(snapshot: Snapshot, instance: Instance, revision: Revision, own: lis
     if revision.providers and provider_of(revision, instance) is None:
         return False
     slot = Slot.of(instance, 0, 0, snapshot.group)
-    if any(check(slot, _request(revision, snapshot)) for check in SUITABLE):
+    if not fits(slot, _request(revision, snapshot), SUITABLE):
         return False
     if instance.status == "ACTIVE":
         return instance.connected or bool(own)
@@ -210,7 +210,7 @@ class Reconciler:
         full: list[Slot] = []
         for instance in empty:
             slot = Slot.of(instance, 0, 0, self.snapshot.group)
-            if any(check(slot, request) for check in FILTERS):
+            if not fits(slot, request):
                 full.append(slot)
             elif len(self.outcome.starts) < room:
                 provider = provider_of(revision, instance)

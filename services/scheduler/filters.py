@@ -51,14 +51,13 @@ class Slot:
     instance: Instance
     cpu: int  # free CPU units
     memory: int  # free MiB
-    ports: frozenset[Port]  # host ports in use
+    # Host ports in use, and further down tasks by group: replaced, never changed, so most are the instance's own.
+    ports: frozenset[Port]
     gpus: int  # free ones
     taken: int  # tasks of the service on it, also those being replaced or stopped: what distinctInstance sees
     count: int  # tasks of the service that are to stay: what spread sees
     group: str  # of the tasks that are placed and thought away
-    group_counts: Mapping[
-        str, int
-    ]  # as the ports never changed but replaced: untouched ones are the instance's own
+    group_counts: Mapping[str, int]
     running_tasks: int
 
     @classmethod
@@ -216,7 +215,8 @@ def filters_for(request: Request) -> tuple[Filter, ...]:
 
 
 def fits(slot: Slot, request: Request, filters: Iterable[Filter] = FILTERS) -> bool:
-    """`filters`: those for the request, where it is asked of many slots."""
+    """Whether none of the filters refuses. `filters`: those for the request, where it is asked of many slots; or some,
+    where they alone are in question."""
     for check in filters:  # noqa: SIM110 - a generator takes longer than most filters
         if check(slot, request):
             return False

@@ -162,7 +162,7 @@ def choose_victims(
 
 
 def _unfit(slot: Slot, request: Request | None) -> bool:
-    return request is not None and any(check(slot, request) for check in LASTING)
+    return request is not None and not fits(slot, request, LASTING)
 
 
 _NOTHING = Demand(0, 0)
@@ -251,13 +251,13 @@ def _cheapest(
     slot: Slot, request: Request, tasks: Sequence[Task], demands: Mapping[str, Demand]
 ) -> tuple[Task, ...]:
     """The fewest tasks of this instance, in the order given, whose end lets the request fit; () where none does."""
-    if any(check(slot, request) for check in LASTING):
+    if not fits(slot, request, LASTING):
         return ()
     trial = slot.copy()
     gone: list[Task] = []
     for task in tasks:
         gone.append(task)
         trial.release(demands.get(task.revision, _NOTHING))
-        if not any(check(trial, request) for check in PASSING):
+        if fits(trial, request, PASSING):
             return tuple(gone)
     return ()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from services.scheduler import wording
 from services.scheduler.census import Census
-from services.scheduler.filters import LASTING, Request, Slot
+from services.scheduler.filters import LASTING, Request, Slot, fits
 from services.scheduler.model import Instance, Revision, Snapshot, StartTask, Task
 from services.scheduler.placement import AVAILABILITY_ZONE, place, reserved
 from services.scheduler.providers import requests_of
@@ -69,7 +69,7 @@ def _able(snapshot: Snapshot, requests: Mapping[str, Request]) -> set[Target]:
         (_zone(one), name)
         for name, request in requests.items()
         for one in snapshot.instances
-        if one.placeable and not any(check(Slot.of(one, 0, 0, request.group), request) for check in LASTING)
+        if one.placeable and fits(Slot.of(one, 0, 0, request.group), request, LASTING)
     }
 
 

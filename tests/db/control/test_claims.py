@@ -87,9 +87,8 @@ def test_messages_that_come_doubled_do_not_breed(web: World) -> None:
     began = len(web.job_log)
     web.run(12)
     looks = len(web.job_log) - began
-    assert (
-        12 <= looks < 200
-    )  # 2 to the power of 12 for each task, where every message sent one and its double
+    # 2 to the power of 12 for each task, where every message sent one and its double.
+    assert 12 <= looks < 200
 
 
 def test_another_worker_s_claims_are_left_to_it(web: World, settings: Any) -> None:
