@@ -80,9 +80,9 @@ class Prepared(Generic[Row]):
 
 
 class PreparedEach(Generic[Row]):
-    """Of rows of values, what `make` makes of each. Rows that say the same, at this run or a later one, get the same
-    object, made once: hundreds of rows are read again and again, and all but one say what they said. So what is made
-    has to be immutable. `kept`: how many are remembered."""
+    """Of rows of values or of models, what `make` makes of each. Rows that say the same, at this run or a later one,
+    get the same object, made once: hundreds of rows are read again and again, and all but one say what they said. So
+    what is made has to be immutable, or left as it is by all. `kept`: how many are remembered."""
 
     def __init__(
         self, build: Callable[[], QuerySet[Any, Any]], make: Callable[[Any], Row], *, kept: int = 4096
@@ -103,6 +103,10 @@ class PreparedEach(Generic[Row]):
             unknown = list(rows)
         made.update(zip(unknown, map(self._make, statement.make(unknown)), strict=True))
         return [made[row] for row in rows]
+
+    def first(self, **values: Any) -> Row | None:
+        found = self.all(**values)
+        return found[0] if found else None
 
 
 class _Statement:
@@ -178,18 +182,25 @@ def _apart(alias: str) -> Iterator[Any]:
 
 
 def _fetched(connection: Any, sql: str, parameters: Sequence[Any]) -> Sequence[Sequence[Any]]:
-    """What a statement answers. To SQLite by the driver alone, where nobody counts or wraps statements: Django's
-    cursors take as long as a short statement itself."""
+    """What a statement answers."""
+    rows, _ = _ran(connection, sql, parameters, rows=True)
+    return rows
+
+
+def _ran(
+    connection: Any, sql: str, parameters: Sequence[Any], *, rows: bool
+) -> tuple[Sequence[Sequence[Any]], int]:
+    """What a statement answers, where `rows` are wanted, and how many it wrote. To SQLite by the driver alone, where
+    nobody counts or wraps statements: Django's cursors take as long as a short statement itself."""
     plain = connection.execute_wrappers or connection.force_debug_cursor or connection.needs_rollback
     if plain or connection.vendor != "sqlite":
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
-            rows: Sequence[Sequence[Any]] = cursor.fetchall()
-            return rows
+            return cursor.fetchall() if rows else (), cursor.rowcount
     connection.ensure_connection()
     with connection.wrap_database_errors:
-        found: Sequence[Sequence[Any]] = connection.connection.execute(_of_driver(sql), parameters).fetchall()
-        return found
+        done = connection.connection.execute(_of_driver(sql), parameters)
+        return done.fetchall() if rows else (), done.rowcount
 
 
 @lru_cache(maxsize=512)
@@ -291,9 +302,7 @@ class PreparedUpdate:
         """How many rows there were."""
         alias, sql, parameters = self._compiled()
         connection = connections[alias]
-        with connection.cursor() as cursor:
-            cursor.execute(sql, bound(parameters, values, connection))
-            count: int = cursor.rowcount
+        _, count = _ran(connection, sql, bound(parameters, values, connection), rows=False)
         return count
 
     def _compiled(self) -> tuple[str, str, Sequence[Any]]:
@@ -319,10 +328,9 @@ def insert(row: models.Model) -> None:
     connection = connections[alias]
     statement, fields = _insertion(type(row), connection.vendor, row.pk is not None)
     values = [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
-        if row.pk is None:
-            row.pk = cursor.fetchone()[0]
+    made, _ = _ran(connection, statement, values, rows=row.pk is None)
+    if made:
+        row.pk = made[0][0]
     row._state.adding, row._state.db = False, alias
 
 
@@ -331,10 +339,11 @@ def update(row: models.Model, *names: str) -> None:
     connection = connections[router.db_for_write(type(row))]
     statement, fields = _updating(type(row), connection.vendor, names)
     values = [field.get_db_prep_save(field.pre_save(row, False), connection) for field in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*values, row._meta.pk.get_db_prep_save(row.pk, connection)])
-        if cursor.rowcount != 1:
-            raise DatabaseError(f"{row!r} is not there any more: {', '.join(names)} not written.")
+    _, count = _ran(
+        connection, statement, [*values, row._meta.pk.get_db_prep_save(row.pk, connection)], rows=False
+    )
+    if count != 1:
+        raise DatabaseError(f"{row!r} is not there any more: {', '.join(names)} not written.")
 
 
 @lru_cache(maxsize=64)

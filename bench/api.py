@@ -5,10 +5,9 @@
 boto3 clients (one, and four processes) against as many web processes as an installation on this machine runs (one a
 core, at most four): describe_clusters, list_services with 1,000
 services, register_task_definition, update_service. Signature, authorization, audit, durable commit, messages to Redis
-included. The floor is the same client against as many processes of uvicorn answering a fixed JSON body, measured
-before and after each operation, since the machine's other users come and go. Each figure is calls a second over the
-whole of `--seconds`; ratios are to the mean of the two floors beside it. `cpu`: milliseconds of processor time of the
-web processes for each call, which tells more on a machine that is shared. The last line is one JSON object.
+included. The floor is the same client against as many processes of uvicorn answering a fixed JSON body. Both take turns
+of a third of a second, since the machine's other users come and go and its pace with them; a ratio is the median of the
+turns' own. `cpu`: milliseconds of processor time of the web processes for each call. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -18,10 +17,12 @@ import json
 import multiprocessing
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,8 @@ AIMS = {
 }
 WARM = 20
 """Calls of each client before it is measured: connections are opened, statements prepared."""
+SLICE = 1 / 3
+"""Seconds of a turn."""
 NULL = """
 import socket, sys, uvicorn
 BODY = b'{"clusters":[],"failures":[]}'
@@ -85,21 +88,28 @@ def ask(operation: str, ecs: Any, client: int, number: int) -> None:
         ecs.update_service(service=f"own-{client}", healthCheckGracePeriodSeconds=number % 1000)
 
 
-def calls(url: str, operation: str, client: int, seconds: float, ready: Any, found: Any) -> None:
-    """One client's work; puts how many calls it finished."""
+def calls(urls: Mapping[str, str], operation: str, client: int, rounds: int, ready: Any, found: Any) -> None:
+    """One client's work; puts how many calls it finished in each slice, of the floor and of the operation."""
     import boto3
     from botocore.config import Config
 
     session = boto3.Session(KEY, SECRET, region_name="us-east-1")
-    ecs = session.client("ecs", endpoint_url=url, config=Config(retries={"total_max_attempts": 1}))
-    for number in range(WARM):
-        ask(operation, ecs, client, number)
-    ready.wait()
-    done, end = 0, time.perf_counter() + seconds
-    while time.perf_counter() < end:
-        ask(operation, ecs, client, 1000 + done)
-        done += 1
-    found.put(done)
+    once = Config(retries={"total_max_attempts": 1})
+    ecs = {name: session.client("ecs", endpoint_url=url, config=once) for name, url in urls.items()}
+    done = dict.fromkeys(urls, 0)
+    for name in (*["floor"] * WARM, *["own"] * WARM):
+        ask(operation if name == "own" else "floor", ecs[name], client, done[name])
+        done[name] += 1
+    slices = []
+    for _ in range(rounds):
+        for name in urls:
+            ready.wait()
+            before, end = done[name], time.perf_counter() + SLICE
+            while time.perf_counter() < end:
+                ask(operation if name == "own" else "floor", ecs[name], client, 1000 + done[name])
+                done[name] += 1
+            slices.append(done[name] - before)
+    found.put(slices)
 
 
 def processor(processes: Sequence[subprocess.Popen[Any]]) -> float:
@@ -108,23 +118,43 @@ def processor(processes: Sequence[subprocess.Popen[Any]]) -> float:
     return sum(int(one.read_text().split()[0]) for one in threads) / 1e9
 
 
-def rate(
-    url: str, operation: str, clients: int, seconds: float, servers: Sequence[subprocess.Popen[Any]]
-) -> tuple[float, float]:
-    """Calls a second of all clients together, and milliseconds of the servers' processor time for each."""
+@dataclass(frozen=True)
+class Measured:
+    """Calls a second of all clients together, of the floor and of the operation, by round; milliseconds of the servers'
+    processor time for each call."""
+
+    floor: list[float]
+    own: list[float]
+    cpu: float
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(own / floor for own, floor in zip(self.own, self.floor, strict=True))
+
+
+def measured(
+    urls: Mapping[str, str],
+    operation: str,
+    clients: int,
+    rounds: int,
+    servers: Sequence[subprocess.Popen[Any]],
+) -> Measured:
     before = processor(servers)
     context = multiprocessing.get_context("spawn")
     ready, found = context.Barrier(clients), context.Queue()
     workers = [
-        context.Process(target=calls, args=(url, operation, number, seconds, ready, found))
+        context.Process(target=calls, args=(urls, operation, number, rounds, ready, found))
         for number in range(clients)
     ]
     for one in workers:
         one.start()
-    total = sum(found.get(timeout=seconds + 120) for _ in workers)
+    slices = [found.get(timeout=2 * rounds * SLICE + 120) for _ in workers]
     for one in workers:
         one.join()
-    return total / seconds, 1000 * (processor(servers) - before) / (total + WARM * clients)
+    total = [sum(counts) for counts in zip(*slices, strict=True)]
+    floor, own = ([count / SLICE for count in total[first::2]] for first in (0, 1))
+    taken = processor(servers) - before
+    return Measured(floor, own, 1000 * taken / (sum(total[1::2]) + WARM * clients))
 
 
 def on_socket(
@@ -173,7 +203,7 @@ def redis(home: Path) -> subprocess.Popen[bytes]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each operation, and as many of the floor")
     options = parser.parse_args()
     port, count = free_port(), min(4, os.cpu_count() or 1)
     null = on_socket(count, port, [sys.executable, "-c", NULL], os.environ)
@@ -184,23 +214,20 @@ def main() -> None:
         server.start()
         server.python(PREPARE)
         until(lambda: answers(port), "the null servers answer")
+        urls = {"floor": f"http://127.0.0.1:{port}", "own": server.url}
+        rounds = max(1, round(options.seconds / SLICE))
         for clients in (1, 4):
-            floor, own = rate(f"http://127.0.0.1:{port}", "floor", clients, options.seconds, null)
-            print(f"{clients} client(s), load {os.getloadavg()[0]:.1f}: the floor's own cpu {own:.2f} ms")
+            print(f"{clients} client(s), load {os.getloadavg()[0]:.1f}")
             for operation, aim in AIMS.items():
-                before = floor
-                found, cpu = rate(server.url, operation, clients, options.seconds, server.processes)
-                floor, _ = rate(f"http://127.0.0.1:{port}", "floor", clients, options.seconds, null)
-                ratio = found / ((before + floor) / 2)
-                told = (
-                    f"{ratio:.2f} x the floor of {before:.0f} and {floor:.0f} (aim {aim}), cpu {cpu:.2f} ms"
-                )
-                print(f"  {operation:26} {found:6.0f} calls/s  {told}", flush=True)
+                found = measured(urls, operation, clients, rounds, server.processes)
+                rate, floor = statistics.median(found.own), statistics.median(found.floor)
+                told = f"{found.ratio:.2f} x the floor of {floor:.0f} (aim {aim}), cpu {found.cpu:.2f} ms"
+                print(f"  {operation:26} {rate:6.0f} calls/s  {told}", flush=True)
                 results[f"{operation}/{clients}"] = {
-                    "rate": round(found, 1),
-                    "floor": [round(before, 1), round(floor, 1)],
-                    "ratio": round(ratio, 3),
-                    "cpu_ms": round(cpu, 3),
+                    "rate": round(rate, 1),
+                    "floor": round(floor, 1),
+                    "ratio": round(found.ratio, 3),
+                    "cpu_ms": round(found.cpu, 3),
                 }
     finally:
         for process in (*null, *server.processes, broker):

@@ -43,36 +43,43 @@ def service_arn_of(params: Params) -> str:
 def find_service(service: str, cluster: str | None = None, *, inactive: bool = False) -> Service:
     """The live service of that name (ACTIVE or DRAINING); with `inactive`, where there is none, the last deleted one.
     Raises ServiceNotFoundException."""
-    named = _name_of(service, cluster)
+    named = _names(service, cluster)
     row = _LIVE.first(**named)
     if row is None and inactive:
         row = _LAST.first(**named)
     if row is None:
-        raise service_not_found(service)
+        raise _missing(service, cluster)
     return row
 
 
 def find_active_service(service: str, cluster: str | None = None) -> Service:
     """As find_service, locked for the rest of the transaction, with its revisions and their task definitions, and
     refused while DRAINING."""
-    locked = _LOCK.first(**_name_of(service, cluster))
+    locked = _LOCK.first(**_names(service, cluster))
     # Read by a statement of its own: whoever held the lock before may have given the service another deployment.
     row = _WHOLE.first(pk=locked) if locked is not None else None
     if row is None:
-        raise service_not_found(service)
+        raise _missing(service, cluster)
     if row.status != Service.Status.ACTIVE:
         raise service_not_active(row.name, row.status)
     return row
 
 
-def _name_of(service: str, cluster: str | None) -> dict[str, Any]:
-    """Cluster and name, for the statements below."""
-    owner = find_cluster(cluster_of_service(service, cluster))
-    return {"cluster": owner.pk, "name": service_name(service)}
+def _names(service: str, cluster: str | None) -> dict[str, Any]:
+    """Of cluster and service, for the statements below."""
+    return {"cluster": cluster_of_service(service, cluster), "name": service_name(service)}
+
+
+def _missing(service: str, cluster: str | None) -> Exception:
+    """Which of the two there is not. Raises ClusterNotFoundException."""
+    find_cluster(cluster_of_service(service, cluster))
+    return service_not_found(service)
 
 
 def _named() -> QuerySet[Service]:
-    return Service.objects.filter(cluster=Given("cluster"), name=Given("name"))
+    return Service.objects.filter(
+        cluster__name=Given("cluster"), cluster__status=Cluster.Status.ACTIVE, name=Given("name")
+    )
 
 
 def _live() -> QuerySet[Service]:
@@ -82,7 +89,7 @@ def _live() -> QuerySet[Service]:
 _WITH = ("cluster", "deployment", "completed_revision")
 _LIVE = Prepared(lambda: _live().select_related(*_WITH)[:1])
 _LAST = Prepared(lambda: _named().select_related(*_WITH).order_by("-created_at", "-pk")[:1])
-_LOCK: Prepared[int] = Prepared(lambda: _live().select_for_update().values_list("pk", flat=True))
+_LOCK: Prepared[int] = Prepared(lambda: _live().select_for_update(of=("self",)).values_list("pk", flat=True))
 _WHOLE = Prepared(lambda: with_revisions(Service.objects.filter(pk=Given("pk")).order_by()))
 
 

@@ -14,7 +14,7 @@ from django.db.models.functions import Cast, Coalesce
 from access.language.scope import GroupScope, compile_scope
 from access.models import Group, InlinePolicy, Policy, Role, User
 from access.policy import Statement, parse
-from base.prepared import Given, Prepared
+from base.prepared import Given, Prepared, PreparedEach
 
 Statements = tuple[Statement, ...]
 
@@ -111,7 +111,7 @@ def _rows_of_group() -> QuerySet[Any, Any]:
     )
 
 
-_OF_USER: Prepared[Any] = Prepared(_rows_of_user)
+_OF_USER: PreparedEach[Any] = PreparedEach(_rows_of_user, tuple)
 _OF_ROLE: Prepared[Any] = Prepared(_rows_of_role)
 _OF_GROUP: Prepared[Any] = Prepared(_rows_of_group)
 

@@ -11,10 +11,11 @@ import ipaddress
 import logging
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 from access.caller import Caller
 from base.errors import OperationError
@@ -93,20 +94,20 @@ async def application(scope: Mapping[str, Any], receive: Any, send: Any) -> None
 
 
 def _in_thread(request: WireRequest) -> Answer:
-    # What Django does with connections before and after a request.
-    close_old_connections()
     try:
         return respond(request)
     finally:
-        _keep_connection()
-        close_old_connections()
+        _let_go()
 
 
-def _keep_connection() -> None:
-    """These threads are few and stay, so each keeps its connection to SQLite, which opening takes as long as a call's
-    questions. Broken ones are closed by Django all the same; PostgreSQL's come from a pool."""
-    if connection.vendor == "sqlite":
-        connection.close_at = None
+def _let_go() -> None:
+    """What Django does with connections after a request; there is one, which `close_old_connections` would look for
+    twice a call. These threads are few and stay, so each keeps its connection to SQLite, which opening takes as long as
+    a call's questions. Broken ones are closed all the same; PostgreSQL's come from a pool."""
+    own = connections[DEFAULT_DB_ALIAS]
+    if own.vendor == "sqlite":
+        own.close_at = None
+    own.close_if_unusable_or_obsolete()
 
 
 async def send_answer(send: Any, found: Answer, request_id: str) -> None:
@@ -128,6 +129,12 @@ def _address(scope: Mapping[str, Any]) -> str:
     address = str(client[0]) if client else ""
     if settings.BEHIND_TLS:
         address = _header(scope, b"x-forwarded-for").rpartition(",")[2].strip() or address
+    return _in_one_form(address)
+
+
+@lru_cache(maxsize=1024)
+def _in_one_form(address: str) -> str:
+    """Empty for what is no address."""
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:

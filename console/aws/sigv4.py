@@ -62,7 +62,7 @@ class Signed:
 def signed(request: WireRequest) -> Signed:
     """Read the signature's parts from the header, or from the query of a presigned request."""
     given = [value for value in request.headers.get("authorization", ()) if value]
-    arguments = dict(request.arguments)
+    arguments = dict(request.arguments) if request.query else {}
     if given and "X-Amz-Signature" in arguments:
         raise Incomplete("A request is signed by its Authorization header or by its query, not by both.")
     if given:
@@ -128,17 +128,7 @@ def _checked(
     token: str,
     expires: int | None = None,
 ) -> Signed:
-    # A key's id may hold no slash; everything behind the first of them is the scope.
-    scope = credential.rsplit("/", 4)
-    if len(scope) != 5 or scope[4] != "aws4_request" or not all(scope):
-        raise Incomplete(
-            "Credential must have five parts: <access key id>/<date>/<region>/<service>/aws4_request."
-        )
-    names = tuple(headers.split(";"))
-    if list(names) != sorted(set(names)) or any(name != name.lower() or not name for name in names):
-        raise Incomplete("SignedHeaders must be lower-case names, sorted and separated by semicolons.")
-    if "host" not in names:
-        raise Incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization.")
+    scope, names = _scope(credential), _header_names(headers)
     # What decides about a request has to be part of what was signed.
     must = ("x-amz-date", "x-amz-security-token", "x-amz-target", "x-amz-content-sha256")
     left_out = [name for name in must if request.headers.get(name) and name not in names]
@@ -150,6 +140,28 @@ def _checked(
         key_id=scope[0], date=scope[1], region=scope[2], service=scope[3], headers=names,
         signature=signature, stamp=stamp, token=token, expires=expires,
     )  # fmt: skip
+
+
+# A client says both alike in all its calls. What is wrong is not kept; not many, since anybody may send them.
+@lru_cache(maxsize=128)
+def _scope(credential: str) -> tuple[str, ...]:
+    # A key's id may hold no slash; everything behind the first of them is the scope.
+    scope = tuple(credential.rsplit("/", 4))
+    if len(scope) != 5 or scope[4] != "aws4_request" or not all(scope):
+        raise Incomplete(
+            "Credential must have five parts: <access key id>/<date>/<region>/<service>/aws4_request."
+        )
+    return scope
+
+
+@lru_cache(maxsize=128)
+def _header_names(headers: str) -> tuple[str, ...]:
+    names = tuple(headers.split(";"))
+    if list(names) != sorted(set(names)) or any(name != name.lower() or not name for name in names):
+        raise Incomplete("SignedHeaders must be lower-case names, sorted and separated by semicolons.")
+    if "host" not in names:
+        raise Incomplete("'Host' must be a 'SignedHeader' in the AWS Authorization.")
+    return names
 
 
 _MISMATCH = (
@@ -169,6 +181,11 @@ def check_time(what: Signed, now: datetime) -> None:
             f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{what.date[:20]}' != '{what.stamp[:8]}', from '{what.stamp}'."
         )
+    if not (now - SKEW <= at <= now + SKEW) or what.expires is not None:
+        _check_span(what, at, now)
+
+
+def _check_span(what: Signed, at: datetime, now: datetime) -> None:
     today = now.strftime(_STAMP)
     if at > now + SKEW:
         latest = (now + SKEW).strftime(_STAMP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -36,6 +37,27 @@ def test_what_was_said_meanwhile_goes_out_together_and_once(
     go_on.set()
     sender.flush(10)
     assert messages == [["service:default/web"], ["tasks", "service:default/web"]]
+
+
+def test_what_is_said_in_quick_succession_is_no_message_each(
+    sender: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages: list[list[str]] = []
+    first = threading.Event()
+
+    def deliver(topics: list[str]) -> None:
+        messages.append(topics)
+        first.set()
+
+    monkeypatch.setattr(live, "_deliver", deliver)
+    monkeypatch.setattr(live, "_APART", 3.0)
+    live._send(("overview",))
+    assert first.wait(10)
+    for number in range(5):
+        live._send((f"task:{number}",))
+        time.sleep(0.02)  # longer than what is gathered after a pause
+    sender.flush(10)
+    assert messages == [["overview"], [f"task:{number}" for number in range(5)]]
 
 
 def test_nobody_waits_while_redis_does_not_answer(sender: Any, monkeypatch: pytest.MonkeyPatch) -> None:
