@@ -18,6 +18,7 @@ import sys
 import time
 import urllib.parse
 import uuid
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 Document = dict[str, Any]
+Start = tuple[float, str, str]  # when, container, task
 _IMAGE = "sha256:" + "ab" * 32
 _FRAME, _PING = struct.Struct(">IBI"), 4  # of a helper's tunnel, as in helper_program.py
 _HEAD = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -43,9 +45,9 @@ class Refused(Exception):
 
 
 class Engine:
-    """One of them. A container is kept as the document that `inspect` answers."""
+    """One of them. A container is kept as the document that `inspect` answers. `starts`: of all, in their order."""
 
-    def __init__(self, number: int, cpus: int, memory: int) -> None:
+    def __init__(self, number: int, cpus: int, memory: int, starts: list[Start]) -> None:
         self.id = f"SCALE{number:04}"
         self.name = f"scale-{number}"
         self.cpus, self.memory = cpus, memory
@@ -53,7 +55,7 @@ class Engine:
         self.names: dict[str, str] = {}
         self.listeners: list[asyncio.Queue[Document]] = []
         self.calls: Counter[str] = Counter()
-        self.starts: list[tuple[float, str, str]] = []  # when, container, task
+        self.starts = starts
 
     def info(self) -> Document:
         return {
@@ -281,7 +283,9 @@ def _encoded(found: Any) -> tuple[str, bytes]:
     return "application/json", json.dumps(found).encode()
 
 
-async def control(engines: list[Engine], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def control(
+    engines: list[Engine], starts: list[Start], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
     """A JSON object a line: {"do": "load" | "die" | "starts" | "calls", ...}; a JSON answer a line."""
     deeds: dict[str, Callable[[Document], Any]] = {
         "load": lambda what: [
@@ -289,9 +293,8 @@ async def control(engines: list[Engine], reader: asyncio.StreamReader, writer: a
             for n, key, name, body in what["all"]
         ],
         "die": lambda what: (engines[what["engine"]].end(what["id"], 1), time.time())[1],
-        "starts": lambda what: [
-            start for engine in engines for start in engine.starts if start[0] > what["since"]
-        ],
+        # Asked again and again while one is waited for: of ten thousand only the new ones are looked at.
+        "starts": lambda what: starts[bisect_right(starts, (what["since"], "~")) :],
         "calls": lambda what: dict(sum((engine.calls for engine in engines), Counter())),
         "forget": lambda what: (
             [(engine.containers.clear(), engine.names.clear()) for engine in engines] and None
@@ -305,12 +308,13 @@ async def control(engines: list[Engine], reader: asyncio.StreamReader, writer: a
 
 
 async def main(folder: Path, count: int, cpus: int = 64, memory: int = 262_144) -> None:
-    engines = [Engine(number, cpus, memory) for number in range(count)]
+    starts: list[Start] = []
+    engines = [Engine(number, cpus, memory, starts) for number in range(count)]
     for number, engine in enumerate(engines):
         await asyncio.start_unix_server(Connection(engine).serve, folder / f"{number}.sock", limit=2**20)
     path = folder / "control.sock"
     server = await asyncio.start_unix_server(
-        lambda reader, writer: control(engines, reader, writer), path, limit=2**28
+        lambda reader, writer: control(engines, starts, reader, writer), path, limit=2**28
     )
     async with server:
         await server.serve_forever()
