@@ -203,7 +203,9 @@ def redis(home: Path) -> subprocess.Popen[bytes]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each operation, and as many of the floor")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="of each operation, and as many of the floor"
+    )
     options = parser.parse_args()
     port, count = free_port(), min(4, os.cpu_count() or 1)
     null = on_socket(count, port, [sys.executable, "-c", NULL], os.environ)
