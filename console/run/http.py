@@ -33,12 +33,13 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
-            self._arm()
             self._seen += len(data)
         super().data_received(data)
-        # Looked at afterwards: what came together with a whole head may be its body.
-        if self._in_head and self._seen > self.head_bytes:
-            self._end(_TOO_LARGE)
+        # Looked at afterwards: most heads come whole, and what came together with one may be its body.
+        if self._in_head and self._seen:
+            self._arm()
+            if self._seen > self.head_bytes:
+                self._end(_TOO_LARGE)
 
     def on_headers_complete(self) -> None:
         self._in_head, self._seen = False, 0
