@@ -3,11 +3,12 @@
     python bench/api.py --seconds 5
 
 boto3 clients (one, and four processes) against as many web processes as an installation on this machine runs (one a
-core, at most four): describe_clusters, list_services with 1,000
-services, register_task_definition, update_service. Signature, authorization, audit, durable commit, messages to Redis
-included. The floor is the same client against as many processes of uvicorn answering a fixed JSON body. Both take turns
-of a third of a second, since the machine's other users come and go and its pace with them; a ratio is the median of the
-turns' own. `cpu`: milliseconds of processor time of the web processes for each call. The last line is one JSON object.
+core, at most four): describe_clusters, list_services with 1,000 services, register_task_definition, update_service.
+Signature, authorization, audit, durable commit, messages to Redis included. The floor is the same client making the
+same call to as many processes of uvicorn that answer a fixed body, which is one of ours: what the client takes for it
+by itself is on both sides. Both take turns of a third of a second, since the machine's other users come and go and its
+pace with them; a ratio is the median of the turns' own. `cpu`: milliseconds of processor time of the web processes for
+each call. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,18 +44,19 @@ WARM = 20
 SLICE = 1 / 3
 """Seconds of a turn."""
 NULL = """
-import socket, sys, uvicorn
-BODY = b'{"clusters":[],"failures":[]}'
+import json, socket, sys, uvicorn
+BODIES = {target.encode(): body.encode() for target, body in json.loads(sys.argv[1]).items()}
 async def app(scope, receive, send):
     if scope["type"] != "http":
         return
     while (await receive()).get("more_body"):
         pass
-    head = [(b"content-type", b"application/x-amz-json-1.1"), (b"content-length", str(len(BODY)).encode())]
+    body = BODIES[next(value for name, value in scope["headers"] if name == b"x-amz-target")]
+    head = [(b"content-type", b"application/x-amz-json-1.1"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": head})
-    await send({"type": "http.response.body", "body": BODY})
+    await send({"type": "http.response.body", "body": body})
 config = uvicorn.Config(app, access_log=False, log_level="error", lifespan="off")
-uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
+uvicorn.Server(config).run(sockets=[socket.socket(fileno=int(sys.argv[2]))])
 """
 PREPARE = """
 from access.registry import call, system_caller
@@ -76,7 +78,7 @@ Service.objects.bulk_create(
 
 
 def ask(operation: str, ecs: Any, client: int, number: int) -> None:
-    if operation in ("floor", "describe_clusters"):
+    if operation == "describe_clusters":
         ecs.describe_clusters(clusters=["default"])
     elif operation == "list_services":
         ecs.list_services(maxResults=100)
@@ -86,6 +88,23 @@ def ask(operation: str, ecs: Any, client: int, number: int) -> None:
     else:
         # Another value each time, and nothing to start: what is measured is the call.
         ecs.update_service(service=f"own-{client}", healthCheckGracePeriodSeconds=number % 1000)
+
+
+def answers(url: str) -> dict[str, str]:
+    """What the server answers to one call of each operation: by X-Amz-Target, the body."""
+    import boto3
+
+    found: dict[str, str] = {}
+    ecs = boto3.Session(KEY, SECRET, region_name="us-east-1").client("ecs", endpoint_url=url)
+
+    def keep(operation_model: Any, response_dict: Any, **more: Any) -> None:
+        prefix = operation_model.service_model.metadata["targetPrefix"]
+        found[f"{prefix}.{operation_model.name}"] = response_dict["body"].decode()
+
+    ecs.meta.events.register("before-parse.ecs", keep)
+    for operation in AIMS:
+        ask(operation, ecs, 0, 0)
+    return found
 
 
 def calls(urls: Mapping[str, str], operation: str, client: int, rounds: int, ready: Any, found: Any) -> None:
@@ -98,7 +117,7 @@ def calls(urls: Mapping[str, str], operation: str, client: int, rounds: int, rea
     ecs = {name: session.client("ecs", endpoint_url=url, config=once) for name, url in urls.items()}
     done = dict.fromkeys(urls, 0)
     for name in (*["floor"] * WARM, *["own"] * WARM):
-        ask(operation if name == "own" else "floor", ecs[name], client, done[name])
+        ask(operation, ecs[name], client, done[name])
         done[name] += 1
     slices = []
     for _ in range(rounds):
@@ -106,7 +125,7 @@ def calls(urls: Mapping[str, str], operation: str, client: int, rounds: int, rea
             ready.wait()
             before, end = done[name], time.perf_counter() + SLICE
             while time.perf_counter() < end:
-                ask(operation if name == "own" else "floor", ecs[name], client, 1000 + done[name])
+                ask(operation, ecs[name], client, 1000 + done[name])
                 done[name] += 1
             slices.append(done[name] - before)
     found.put(slices)
@@ -158,14 +177,15 @@ def measured(
 
 
 def on_socket(
-    count: int, port: int, command: Sequence[str], environment: Mapping[str, str]
+    count: int, port: int, command: Callable[[int, int], Sequence[str]], environment: Mapping[str, str]
 ) -> list[subprocess.Popen[Any]]:
-    """Processes that share a listening socket, as the supervisor's web processes do."""
+    """Processes that share a listening socket, as the supervisor's web processes do. `command`: of a process's number,
+    from 1, and the socket's descriptor."""
     with socket.create_server(("127.0.0.1", port), backlog=512) as listener:
         shared = listener.fileno()
         return [
-            subprocess.Popen([*command, str(shared)], pass_fds=[shared], cwd=ROOT, env=dict(environment))
-            for _ in range(count)
+            subprocess.Popen(command(number, shared), pass_fds=[shared], cwd=ROOT, env=dict(environment))
+            for number in range(1, count + 1)
         ]
 
 
@@ -179,7 +199,12 @@ class Web(WebServer):
 
     def start(self, seconds: float = 180.0) -> None:
         self.manage("prepare")
-        command = [sys.executable, "-m", "console.run.web", "--fd"]
+
+        def command(number: int, listener: int) -> Sequence[str]:
+            """As the supervisor starts them, whose settings this process has not."""
+            core = ("--core", str(number - 1)) if self.count > 1 else ()
+            return (sys.executable, "-m", "console.run.web", "--fd", str(listener), *core)
+
         self.processes = on_socket(self.count, self.port, command, self.environment)
         until(lambda: self.http_status("/api/v1/") == 200, "the web processes answer", seconds)
 
@@ -208,14 +233,21 @@ def main() -> None:
     )
     options = parser.parse_args()
     port, count = free_port(), min(4, os.cpu_count() or 1)
-    null = on_socket(count, port, [sys.executable, "-c", NULL], os.environ)
     server = Web(count)
     results: dict[str, Any] = {"processes": count}
+    null: list[subprocess.Popen[Any]] = []
     broker = redis(server.home)
     try:
         server.start()
         server.python(PREPARE)
-        until(lambda: answers(port), "the null servers answer")
+        fixed = json.dumps(answers(server.url))
+        null = on_socket(
+            count,
+            port,
+            lambda number, listener: (sys.executable, "-c", NULL, fixed, str(listener)),
+            os.environ,
+        )
+        until(lambda: listens(port), "the null servers answer")
         urls = {"floor": f"http://127.0.0.1:{port}", "own": server.url}
         rounds = max(1, round(options.seconds / SLICE))
         for clients in (1, 4):
@@ -239,7 +271,7 @@ def main() -> None:
     print(json.dumps(results))
 
 
-def answers(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -33,11 +33,13 @@ def redis(home: Home) -> Spec:
     return Spec("redis", ("redis-server", *arguments), stop_seconds=5.0, quiet=True)
 
 
-def web(index: int, listener: int) -> Spec:
-    """`listener`: descriptor of the listening socket all web processes share."""
+def web(index: int, listener: int, *, several: bool) -> Spec:
+    """`listener`: descriptor of the listening socket all web processes share. One of `several` keeps to a core: of one
+    alone, other installations on the machine would take the same."""
+    core = ("--core", str(index - 1)) if several else ()
     return Spec(
         f"web-{index}",
-        (sys.executable, "-m", "console.run.web", "--fd", str(listener)),
+        (sys.executable, "-m", "console.run.web", "--fd", str(listener), *core),
         env={"SLIPWAY_ROLE": "web"},
         pass_fds=(listener,),
         stop_seconds=5.0,

@@ -107,7 +107,7 @@ class Supervisor:
             return
         workers = max(1, settings.SLIPWAY_WEB_WORKERS)
         for index in range(1, workers + 1):
-            self._add(specs.web(index, self._listener.fileno()))
+            self._add(specs.web(index, self._listener.fileno(), several=workers > 1))
         self._add(specs.worker())
         self._add(specs.watcher())
         self._add(specs.terminals())
