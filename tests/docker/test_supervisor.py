@@ -217,6 +217,8 @@ def test_its_children_die_with_it_even_by_kill_9_and_the_next_run_is_clean(own: 
 def test_the_generated_password_is_shown_once_and_kept_nowhere(own: Installation) -> None:
     own.environment.pop("SLIPWAY_ADMIN_PASSWORD")
     own.start()
+    # The status says that it is ready a moment before the terminal does.
+    until(lambda: "Sign in as admin with the password " in own.said(), "it says the password", 10)
     password = own.said().partition("Sign in as admin with the password ")[2].split()[0]
     assert len(password) >= 12
     sign_in = f"authenticate(username='admin', password={password!r})"
@@ -227,7 +229,7 @@ def test_the_generated_password_is_shown_once_and_kept_nowhere(own: Installation
     assert kept == []
     before = own.said()
     own.start()
-    assert "Sign in as admin." in own.said().removeprefix(before)
+    until(lambda: "Sign in as admin." in own.said().removeprefix(before), "it says who signs in", 10)
     assert own.said().count(password) == 1
 
 
