@@ -29,6 +29,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from console.run import specs
 from tests.lab.installation import ROOT, free_port, until
 from tests.wire.server import WebServer
 
@@ -201,9 +202,7 @@ class Web(WebServer):
         self.manage("prepare")
 
         def command(number: int, listener: int) -> Sequence[str]:
-            """As the supervisor starts them, whose settings this process has not."""
-            core = ("--core", str(number - 1)) if self.count > 1 else ()
-            return (sys.executable, "-m", "console.run.web", "--fd", str(listener), *core)
+            return specs.web(number, listener, several=self.count > 1).command
 
         self.processes = on_socket(self.count, self.port, command, self.environment)
         until(lambda: self.http_status("/api/v1/") == 200, "the web processes answer", seconds)

@@ -181,24 +181,22 @@ def check_time(what: Signed, now: datetime) -> None:
             f"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
             f"'{what.date[:20]}' != '{what.stamp[:8]}', from '{what.stamp}'."
         )
-    if not (now - SKEW <= at <= now + SKEW) or what.expires is not None:
-        _check_span(what, at, now)
-
-
-def _check_span(what: Signed, at: datetime, now: datetime) -> None:
-    today = now.strftime(_STAMP)
     if at > now + SKEW:
         latest = (now + SKEW).strftime(_STAMP)
         raise Wrong(
-            f"Signature not yet current: {what.stamp} is still later than {latest} ({today} + 15 min.)"
+            f"Signature not yet current: {what.stamp} is still later than {latest} ({now.strftime(_STAMP)} + 15 min.)"
         )
     if what.expires is not None:
         end = at + timedelta(seconds=what.expires)
         if now > end:
-            raise Wrong(f"Signature expired: {end.strftime(_STAMP)} is now earlier than {today}.")
+            raise Wrong(
+                f"Signature expired: {end.strftime(_STAMP)} is now earlier than {now.strftime(_STAMP)}."
+            )
     elif at < now - SKEW:
         earliest = (now - SKEW).strftime(_STAMP)
-        raise Wrong(f"Signature expired: {what.stamp} is now earlier than {earliest} ({today} - 15 min.)")
+        raise Wrong(
+            f"Signature expired: {what.stamp} is now earlier than {earliest} ({now.strftime(_STAMP)} - 15 min.)"
+        )
 
 
 def check_signature(what: Signed, request: WireRequest, secret: str) -> None:
